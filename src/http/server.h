@@ -1,0 +1,85 @@
+/*
+ * server.h - connections in, requests out.
+ *
+ * One listener with its loops and workers. A loop (epoll, one a core) owns idle
+ * connections and reads heads without ever blocking. A whole head goes to
+ * handler.quick on the loop; what that cannot answer at once goes, with its
+ * connection, to a worker of the shared pool, which runs handler.full in straight-line
+ * blocking code with deadlines. When the response is out the connection goes
+ * back to its loop. Pipelined requests are answered in order.
+ *
+ * Idle connections cost no thread and no buffer. Limits: see struct http_limits.
+ */
+#pragma once
+
+#include <sys/socket.h>
+
+#include "http/head.h"
+#include "net/pool.h"
+#include "net/tls.h"
+
+struct http_server;
+struct conn;			/* net/conn.h */
+
+/* One request being answered. Owned by the loop or by one worker, never both. */
+struct http_req {
+	unsigned magic;
+#define HTTP_REQ_MAGIC 0x5d1c20a7
+	struct http_head *head;
+	struct arena *arena;		/* reset when the request ends */
+	struct conn *conn;
+	struct body *body;		/* http/body.h: the request's bytes */
+	struct resp *resp;		/* http/resp.h: the answer */
+	char id[17];			/* request id: 16 hex digits */
+	str peer;			/* client address as text, without port */
+	bool tls;
+	bool on_loop;			/* running where nothing may block */
+	uint64_t started_ns;		/* clock_mono_ns() when the head was whole */
+};
+
+enum http_next { HTTP_ANSWERED, HTTP_NEEDS_WORKER };
+
+struct http_handler {
+	void *ctx;
+	/* On a loop: answer without blocking, or ask for a worker. Nothing may have been sent then. NULL: always a worker. */
+	enum http_next (*quick)(void *ctx, struct http_req *);
+	/* On a worker: answer. May block with deadlines. */
+	void (*full)(void *ctx, struct http_req *);
+	/*
+	 * Fill in the response for a request refused before the handler (bad head 400, timeout 408 -> 400, overload 503):
+	 * status is HTTP's, why one sentence. head is NULL if it was never whole.
+	 */
+	void (*refuse)(void *ctx, struct http_req *, int status, const char *why);
+	/* After the response is out or has failed: access log and metrics. sent: body bytes. */
+	void (*done)(void *ctx, struct http_req *);
+};
+
+struct http_limits {
+	unsigned loops;			/* 0: one a core */
+	unsigned connections;		/* open at once; more are closed at once after a 503 */
+	unsigned head_timeout_ms;	/* from its first byte to a whole head */
+	unsigned idle_timeout_ms;	/* between requests */
+	unsigned body_rate_min;		/* bytes/s, either direction, over rate_interval_ms */
+	unsigned rate_interval_ms;
+	unsigned client_workers;	/* workers one client address may hold */
+};
+
+/*
+ * Bind and listen. address: "127.0.0.1:9000", "[::1]:0", or "fd:3" (a socket passed by systemd). tls: NULL for
+ * plain. name: of the threads. The pool is shared between servers and outlives them.
+ */
+err http_server_start(const char *name, const char *address, struct tls *, const struct http_limits *,
+    struct pool *, const struct http_handler *, struct http_server **ret);
+/* "127.0.0.1:9000": where it listens, port filled in. */
+const char *http_server_address(const struct http_server *);
+/*
+ * Stop accepting, let running requests end until deadline_ms (monotonic), then
+ * shut their sockets down; join the loops; free.
+ */
+void http_server_stop(struct http_server **, uint64_t deadline_ms);
+
+struct http_server_stats {
+	unsigned connections, idle;
+	uint64_t accepted, refused, requests_on_loop, requests_on_worker, bytes_in, bytes_out;
+};
+void http_server_stats(struct http_server *, struct http_server_stats *ret);

@@ -1,0 +1,216 @@
+/*
+ * catalog.h - buckets, objects, versions, uploads, over any kv engine.
+ *
+ * Everything S3 knows lives here once. Each call below that changes something is
+ * one conditional batch on the space of one bucket: when it returns OK the change
+ * is durable and visible, otherwise nothing happened. Calls read, decide and try
+ * again by themselves when another writer came between; a race that the client
+ * must hear of is S3_ConditionalRequestConflict.
+ *
+ * It knows nothing of HTTP, signatures or policies, and never touches bytes of
+ * blobs: what is to be deleted is left to the reaper as a dead entry.
+ *
+ * Key layout in a bucket's space (full rules: docs/disk-format.md). K = escaped key + 00 01.
+ *   H                      the bucket: name, owner, location, versioning, generation
+ *   C<name>                configuration texts: policy, lifecycle, cors, tags, ...
+ *   O K                    the newest version of a key, or its delete marker
+ *   V K <~birth, id>       older versions, newest first
+ *   U K <upload id>        uploads
+ *   P <body id> <be16 n>   parts of an upload; after Complete the part table of its body
+ *   L <body id>            links: generation and first owner; L <body id> <owner>: further owners
+ *   D <time, oid>          dead: an owner that went; the reaper's work list
+ *   N                      counters: objects, bytes, by class (kv_add)
+ * Invariants: a V row exists only below an O row of the same key; every batch that
+ * changes any version of a key expects and rewrites its O row; a body with no L row
+ * has no live record; an L row is made in the batch that makes its first record.
+ *
+ * Thread-safe. Results live in the arena given.
+ */
+#pragma once
+
+#include "base/err.h"
+#include "meta/kv.h"
+#include "meta/object.h"
+
+struct catalog;
+
+err catalog_open(struct kv *, struct catalog **ret);
+void catalog_close(struct catalog **);
+struct kv *catalog_kv(struct catalog *);
+
+/* ---- buckets ---- */
+
+enum versioning { VERSIONING_NEVER, VERSIONING_ENABLED, VERSIONING_SUSPENDED };
+
+struct bucket {
+	str name;
+	uint32_t space;
+	str org;			/* owner */
+	str location;
+	str creator;			/* principal */
+	uint64_t created_ms;
+	enum versioning versioning;
+	uint64_t generation;		/* goes up with every change of configuration */
+	bool has_policy, has_lifecycle, has_cors, has_tags;
+	bool audit;			/* settings of the control API */
+	bool archive;
+	uint32_t archive_days;
+	uint64_t capacity_cap;		/* bytes; 0: none */
+	str header;			/* the raw H value: what batches expect */
+};
+
+/* S3_BucketAlreadyExists / S3_BucketAlreadyOwnedByYou (same_ok: fine if org and location agree). S3_TooManyBuckets above limit. */
+struct bucket_new { str name, org, location, creator; bool same_ok; unsigned limit; };
+err catalog_bucket_create(struct catalog *, const struct bucket_new *, struct arena *);
+/* S3_NoSuchBucket. Two point look-ups. ERR_WOULD_BLOCK with KV_NO_WAIT. */
+err catalog_bucket(struct catalog *, str name, enum kv_wait, struct arena *, struct bucket *ret);
+/* S3_BucketNotEmpty while objects, versions, markers or uploads remain. */
+err catalog_bucket_delete(struct catalog *, const struct bucket *, struct arena *);
+/* Buckets of an org (STR_NONE: all) after "after", by name, with this prefix; at most max. *ret_more: there are others. */
+err catalog_bucket_list(struct catalog *, str org, str prefix, str after, unsigned max, struct arena *,
+    struct bucket **ret, unsigned *ret_n, bool *ret_more);
+
+err catalog_bucket_versioning(struct catalog *, const struct bucket *, enum versioning, struct arena *);
+/* Settings: fields of "want" that the control API changes (audit, archive, archive_days, capacity_cap). */
+err catalog_bucket_settings(struct catalog *, const struct bucket *, const struct bucket *want, struct arena *);
+
+/* Configuration texts, up to 1 MiB each. set with STR_NONE deletes. get: ERR_NOT_FOUND if there is none. */
+enum bucket_config { CONFIG_POLICY, CONFIG_LIFECYCLE, CONFIG_CORS, CONFIG_TAGS, CONFIG_COUNT };
+err catalog_config_get(struct catalog *, const struct bucket *, enum bucket_config, struct arena *, str *ret);
+err catalog_config_set(struct catalog *, const struct bucket *, enum bucket_config, str value, struct arena *);
+
+struct bucket_usage { int64_t objects[CLASS_COUNT], bytes[CLASS_COUNT]; /* every version; a delete marker counts no bytes */
+	int64_t uploads_bytes; };
+err catalog_usage(struct catalog *, uint32_t space, struct arena *, struct bucket_usage *ret);
+
+/* ---- conditions ---- */
+
+/* Conditions on what is there now. Unset: p == NULL. ETags without quotes, "*" as such; times in seconds, 0 = unset. */
+struct conditions {
+	str if_match, if_none_match;	/* header values: "*", one ETag or a list, quotes allowed */
+	bool has_modified_since, has_unmodified_since;
+	uint64_t if_modified_since, if_unmodified_since;
+};
+/*
+ * Reads (RFC 9110 section 13.2.2): S3_NotModified or S3_PreconditionFailed.
+ */
+err conditions_read(const struct conditions *, const struct object *);
+/*
+ * Writes: current is NULL if there is no object (or a delete marker). If-Match on nothing: S3_NoSuchKey;
+ * else S3_PreconditionFailed.
+ */
+err conditions_write(const struct conditions *, const struct object *current);
+
+/* ---- objects ---- */
+
+/* Which version: the current one, "null", or one by id. */
+struct which { enum { WHICH_CURRENT, WHICH_VERSION } kind; struct version_id version; };
+
+/*
+ * S3_NoSuchKey / S3_NoSuchVersion. Delete markers are returned as objects with delete_marker set;
+ * the caller decides (404 or 405 with x-amz-delete-marker).
+ */
+err catalog_get(struct catalog *, const struct bucket *, str key, const struct which *, enum kv_wait, struct arena *, struct object *ret);
+
+/*
+ * Make o the current version. o: everything but version, oid (taken from o->oid if set, else made) and owner; the version
+ * follows from the bucket's state. o->body and o->extent name a blob that is durable already. Links, counters and the dead entry of what is
+ * replaced are in the same batch. *ret_version: what to answer in x-amz-version-id (null when never versioned).
+ */
+err catalog_put(struct catalog *, const struct bucket *, struct object *o, const struct conditions *, struct arena *, struct version_id *ret_version);
+
+/* A copy: o as for catalog_put, but its bytes are those of src (a record read by catalog_get from bucket "from"). Constant time. */
+err catalog_copy(struct catalog *, const struct bucket *from, const struct object *src, const struct bucket *to,
+    struct object *o, const struct conditions *, struct arena *, struct version_id *ret_version);
+
+/*
+ * DeleteObject. Without a version: removes, or lays a delete marker where versioning says so. Missing keys are fine.
+ * expected: if set, delete only if the current record (or that version) is still this oid (lifecycle). S3_PreconditionFailed from conditions.
+ */
+struct deleted { bool marker; struct version_id version; bool has_version; };
+err catalog_delete(struct catalog *, const struct bucket *, str key, const struct which *, const struct conditions *,
+    const struct id *expected, struct arena *, struct deleted *ret);
+
+/* Replace the tags of a version. Same errors as get. */
+err catalog_tags(struct catalog *, const struct bucket *, str key, const struct which *, struct pairs tags, struct arena *, struct version_id *ret_version);
+
+/*
+ * RenameObject: one batch moves the record (oid, version, times kept). S3_InvalidBucketState if versioning was ever on; S3_NoSuchKey;
+ * S3_PreconditionFailed. token: client token or STR_NONE, principal: whose; remembered for 24 hours (S3_IdempotencyParameterMismatch).
+ */
+struct rename { str from, to; struct conditions source, destination; str token, principal; };
+err catalog_rename(struct catalog *, const struct bucket *, const struct rename *, struct arena *);
+
+/* ---- listing ---- */
+
+enum list_what { LIST_OBJECTS, LIST_VERSIONS, LIST_UPLOADS };
+struct list_query {
+	enum list_what what;
+	str prefix, delimiter;
+	str after;			/* start strictly after this key ... */
+	bool after_is_prefix;		/* ... or after everything below this common prefix */
+	bool has_after_version;		/* LIST_VERSIONS, LIST_UPLOADS: go on within key "after" */
+	struct version_id after_version; /*   after this version */
+	struct id after_upload;		/*   or upload */
+	unsigned max;			/* rows and common prefixes together, 1 to 1000 */
+};
+struct list_row {			/* in key order, rows and prefixes mixed */
+	bool is_prefix;
+	str prefix;			/* common prefix, if is_prefix */
+	struct object object;		/* LIST_OBJECTS, LIST_VERSIONS */
+	bool is_latest;			/* LIST_VERSIONS */
+	struct upload upload;		/* LIST_UPLOADS */
+};
+struct list_page { struct list_row *row; unsigned n; bool more; };
+/* Seeks past each common prefix: cost follows the rows returned. */
+err catalog_list(struct catalog *, const struct bucket *, const struct list_query *, struct arena *, struct list_page *ret);
+
+/* ---- multipart uploads ---- */
+
+err catalog_upload_create(struct catalog *, const struct bucket *, struct upload *u, struct arena *);	/* fills u->id */
+err catalog_upload(struct catalog *, const struct bucket *, str key, struct id upload, struct arena *, struct upload *ret);	/* S3_NoSuchUpload */
+err catalog_part_put(struct catalog *, const struct bucket *, const struct upload *, struct part *, struct arena *);
+/* A part made of ranges of src: fills p->extents from src and links it. p: number, etag, md5, checksum given. */
+err catalog_part_copy(struct catalog *, const struct bucket *from, const struct object *src, uint64_t off, uint64_t len,
+    const struct bucket *to, const struct upload *, struct part *p, struct arena *);
+/* Parts with number > after; at most max. */
+err catalog_parts(struct catalog *, const struct bucket *, struct id upload, uint32_t after, unsigned max, struct arena *,
+    struct part **ret, unsigned *ret_n, bool *ret_more);
+/* chosen: part numbers and ETags in ascending order, already checked for order. */
+struct part_choice { uint32_t number; str etag; struct checksum checksum; };
+/*
+ * S3_NoSuchUpload, S3_InvalidPart, S3_EntityTooSmall. o: key and what the caller computed is filled by "finish", called with the
+ * parts in order before the commit (ETag, checksum: it may refuse). Replayed after success with the same list: OK again while that object is current.
+ */
+typedef err_v complete_f(void *arg, const struct upload *, const struct part *parts, unsigned n, struct object *o);
+err catalog_upload_complete(struct catalog *, const struct bucket *, str key, struct id upload, const struct part_choice *, unsigned n,
+    const struct conditions *, complete_f *finish, void *arg, struct arena *, struct object *ret, struct version_id *ret_version);
+/* expected: NULL, or only if not touched since (lifecycle). */
+err catalog_upload_abort(struct catalog *, const struct bucket *, str key, struct id upload, struct arena *);
+
+/* ---- bytes of an object ---- */
+
+/*
+ * The extents that hold [off, off + len) of o, in order: for GET. Not for DATA_INLINE. Part rows are read as needed.
+ * part (may be NULL): for SSE-C, which part each extent belongs to and where that part begins.
+ */
+struct piece { struct extent extent; uint32_t part; uint64_t part_off; struct sse_c sse; str inlined; };
+err catalog_pieces(struct catalog *, const struct object *o, uint64_t off, uint64_t len, struct arena *, struct piece **ret, unsigned *ret_n);
+/* Where part "number" (1-based) of o lies. S3_InvalidPartNumber. */
+err object_part_range(const struct object *o, uint32_t number, uint64_t *ret_off, uint64_t *ret_len);
+
+/* ---- for jobs ---- */
+
+/* Dead entries older than before_ms, oldest first: the reaper's list. */
+struct dead { uint32_t space; str row_key; struct id body, owner; uint64_t died_ms; enum { DEAD_BODY, DEAD_PARTS } kind; str detail; };
+err catalog_dead(struct catalog *, uint32_t space, uint64_t before_ms, unsigned max, struct arena *, struct dead **ret, unsigned *ret_n);
+/*
+ * Unlink one dead owner. If it was the last, *ret_blobs are to be deleted by the caller, who then calls catalog_dead_done().
+ * A crash anywhere between repeats the work; deleting a blob twice is fine.
+ */
+err catalog_dead_unlink(struct catalog *, const struct dead *, struct arena *, struct blob_ref **ret_blobs, unsigned *ret_n);
+err catalog_dead_done(struct catalog *, const struct dead *, struct arena *);
+/* Is this blob held by any link (or upload)? For sweeping what was written but never committed. */
+err catalog_blob_owned(struct catalog *, const struct blob_ref *, struct arena *, bool *ret);
+/* Every space that has, or had, a bucket: for jobs that walk all. */
+err catalog_spaces(struct catalog *, struct arena *, uint32_t **ret, unsigned *ret_n);

@@ -1,0 +1,112 @@
+/*
+ * kv.h - the index engine: an ordered map of byte strings.
+ *
+ * The contract that every engine obeys (tests/contract/test_kv.c). It knows
+ * nothing of S3. Keys live in numbered spaces: space 0 is the system's, each
+ * bucket has one of its own. A batch touches one space, is applied whole or not
+ * at all, and is on stable storage when kv_commit() returns OK. That is all a
+ * RADOS object can do too, so nothing here asks for more.
+ *
+ * Thread-safe. Every call may block on the disk except where it says not.
+ * Key order is memcmp order. Keys: 1 to KV_KEY_MAX bytes; values: up to
+ * KV_VALUE_MAX bytes, an empty value is a value.
+ */
+#pragma once
+
+#include "base/arena.h"
+#include "base/err.h"
+#include "base/str.h"
+
+#define KV_KEY_MAX 4096
+#define KV_VALUE_MAX (1u << 20)
+#define KV_SYSTEM_SPACE 0u
+
+struct kv;
+struct kv_batch;
+struct kv_iter;
+
+/* May this read wait for the disk? On a loop thread it may not. */
+enum kv_wait { KV_MAY_BLOCK, KV_NO_WAIT };
+
+/*
+ * url: "rocksdb:DIR" or "memory:". Creates what is not there. cache_bytes: block
+ * cache. Errors: errno; -EBUSY when another process has the directory open;
+ * ERR_DAMAGED when the store says it is corrupt.
+ */
+struct kv_options {
+	uint64_t cache_bytes;
+	int background_threads;
+};
+err kv_open(str url, const struct kv_options *, struct kv **ret);
+void kv_close(struct kv **);
+
+/*
+ * The value of a key, copied into the arena. ERR_NOT_FOUND if there is none;
+ * ERR_WOULD_BLOCK with KV_NO_WAIT when it is not in memory.
+ */
+err kv_get(struct kv *, uint32_t space, str key, enum kv_wait, struct arena *, str *ret);
+
+/*
+ * A consistent scan: it sees the map as it was when it was opened. Keys in
+ * [from, to); to = STR_NONE: to the end of the space. Borrowed strings are good
+ * until the next call on the iterator.
+ */
+err kv_scan(struct kv *, uint32_t space, str from, str to, struct kv_iter **ret);
+bool kv_iter_valid(struct kv_iter *);	/* at a row? false: at the end, or failed */
+str kv_iter_key(struct kv_iter *);
+str kv_iter_value(struct kv_iter *);
+void kv_iter_next(struct kv_iter *);
+/* To the first key >= key, forwards or back, within the bounds. */
+void kv_iter_seek(struct kv_iter *, str key);
+/* Why it stopped: ERR_OK at a true end. To be asked after every loop. */
+err kv_iter_error(struct kv_iter *);
+void kv_iter_close(struct kv_iter **);
+
+/*
+ * A batch: expectations and changes over keys of one space. Changes are applied
+ * in the order given. Bytes are copied.
+ *   expect_absent / expect_value: kv_commit() answers ERR_CONFLICT, and nothing
+ *     is changed, unless all of them hold at the instant of the commit.
+ *   add: 8 byte little-endian signed counters, n of them, added to what is there
+ *     (absent counts as zeros); commutes, so it needs no expectation.
+ * Concurrent commits share flushes of the log.
+ */
+struct kv_batch *kv_batch_new(uint32_t space);
+void kv_batch_free(struct kv_batch **);
+void kv_expect_absent(struct kv_batch *, str key);
+void kv_expect_value(struct kv_batch *, str key, str value);
+void kv_put(struct kv_batch *, str key, str value);
+void kv_delete(struct kv_batch *, str key);
+void kv_delete_range(struct kv_batch *, str from, str to);	/* [from, to) */
+#define KV_COUNTERS_MAX 8
+void kv_add(struct kv_batch *, str key, const int64_t *delta, size_t n);
+/* Bytes in it, for callers that split long work. */
+size_t kv_batch_bytes(const struct kv_batch *);
+
+/*
+ * OK: durable and visible. ERR_CONFLICT: an expectation failed, nothing
+ * changed. Any other error: nothing is visible now, but what a power cut would
+ * leave is unknown (an fsync failed): the engine then refuses every later
+ * commit with the same error until the process is started again.
+ * ENOSPC is different: it may pass, and commits work again when there is room.
+ */
+err kv_commit(struct kv *, struct kv_batch *);
+
+/* Read a value of kv_add. Fewer bytes than n counters: the rest are zeros. false if len is odd. */
+bool kv_counters(str value, int64_t *ret, size_t n);
+
+/* A consistent copy of the whole index in the (new) directory. Hard links where it can. */
+err kv_checkpoint(struct kv *, const char *dir);
+
+/* Figures for metrics, filled as far as the engine knows them; else 0. */
+struct kv_stats {
+	uint64_t keys_estimate;
+	uint64_t disk_bytes;
+	uint64_t memory_bytes;
+	uint64_t commits;
+	uint64_t conflicts;
+	uint64_t flushes;	/* of the log */
+};
+void kv_stats(struct kv *, struct kv_stats *ret);
+/* NULL, or why the engine refuses commits: "ENOSPC while ..." (static or engine-owned text). */
+const char *kv_trouble(struct kv *);

@@ -1,0 +1,35 @@
+/*
+ * pool.h - worker threads that may block.
+ *
+ * A fixed number of threads, a bounded queue. A task is a struct embedded in
+ * what it works on: no allocation. LIFO wake-up keeps stacks warm. No task may
+ * wait for another task of the pool.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+
+struct pool;
+
+struct pool_task {
+	void (*run)(struct pool_task *);
+	struct pool_task *next;
+	uint64_t queued_ns;
+};
+
+/* threads workers; at most queue_max tasks wait; reserve workers run only tasks that are "small". */
+struct pool *pool_new(const char *name, unsigned threads, unsigned queue_max, unsigned reserve);
+/* Waits for all tasks, joins, frees. */
+void pool_free(struct pool **);
+
+enum pool_class { POOL_SMALL, POOL_LARGE };
+/* false: the queue is full, nothing was taken; answer SlowDown. Never blocks. */
+bool pool_put(struct pool *, struct pool_task *, enum pool_class);
+
+struct pool_stats { unsigned threads, busy, queued; uint64_t tasks, refused; uint64_t wait_ns_total; };
+void pool_stats(struct pool *, struct pool_stats *ret);
+/* What each worker does now, a line each: "worker 3 busy 120 ms request 0123..." */
+void pool_describe(struct pool *, struct buf *out);

@@ -1,0 +1,14 @@
+/*
+ * tls.h - TLS 1.2 and 1.3 by OpenSSL, certificates reloadable while serving.
+ */
+#pragma once
+
+#include "base/err.h"
+
+struct tls;
+
+/* PEM files. The error's context says which file and why. */
+err tls_open(const char *cert_file, const char *key_file, struct tls **ret);
+/* Read the files again; new connections use them. On failure the old ones stay. */
+err tls_reload(struct tls *);
+void tls_close(struct tls **);

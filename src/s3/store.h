@@ -1,0 +1,35 @@
+/*
+ * store.h - everything a handler works with: built once by main, shared by all workers.
+ */
+#pragma once
+
+#include "access/access.h"
+#include "blob/blob.h"
+#include "meta/catalog.h"
+
+struct signing_cache;		/* s3/sigv4.h */
+struct audit;			/* access/audit.h, may be NULL */
+
+enum dialect { DIALECT_CAIOS, DIALECT_AWS };
+
+struct store {
+	struct catalog *catalog;
+	struct blobs *blobs;
+	struct access *access;
+	struct signing_cache *signing;
+	struct audit *audit;
+	/* From parameters (tbl/params.h); fixed at start. */
+	enum dialect dialect;
+	bool require_virtual_host;
+	bool verify_reads;
+	uint64_t inline_max;		/* objects up to this size live in the index */
+	uint64_t put_max;		/* a single PUT or part: 5 GiB */
+	str *domains;			/* endpoint domains, lower case */
+	unsigned ndomains;
+	str *zones;			/* allowed location constraints; none: any */
+	unsigned nzones;
+	str region;			/* location of buckets made without a constraint (dialect aws) */
+	unsigned buckets_max;		/* an organization */
+	bool sse_c_plain_http;		/* SSE-C over plain HTTP from anywhere; loopback is always allowed */
+	unsigned day_seconds;		/* a lifecycle day */
+};
