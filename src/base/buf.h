@@ -31,7 +31,7 @@ void buf_add_char(struct buf *, char);
 void buf_add_c(struct buf *, const char *);
 void buf_add_u64(struct buf *, uint64_t);
 void buf_addf(struct buf *, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-void buf_addv(struct buf *, const char *fmt, va_list);
+void buf_addv(struct buf *, const char *fmt, va_list) __attribute__((format(printf, 2, 0)));
 /* Room for n more bytes to be written by the caller, or NULL on overflow; then buf_added(). */
 char *buf_room(struct buf *, size_t n);
 void buf_added(struct buf *, size_t n);

@@ -12,6 +12,8 @@
 _Noreturn void panic(const char *file, int line, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 
+#undef static_assert
+#define static_assert _Static_assert
 #undef assert
 #define assert(cond)                                              \
 	do {                                                      \

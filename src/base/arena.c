@@ -1,0 +1,153 @@
+/*
+ * arena.c - memory of one request.
+ *
+ * A list of blocks, newest first; the last in the list is the first block, which
+ * outlives resets. With ARENA_MALLOC every piece is a block of its own.
+ */
+#include "base/arena.h"
+
+#include <stdalign.h>
+#include <stdio.h>
+
+#include "base/mem.h"
+#include "base/panic.h"
+
+#ifdef ARENA_MALLOC
+#define PIECEWISE true
+#else
+#define PIECEWISE false
+#endif
+
+struct block {
+	struct block *next;
+	size_t size, used;
+	alignas(max_align_t) char bytes[];
+};
+
+struct arena {
+	struct block *top;	/* pieces are cut from this one */
+	struct block *first;	/* kept over resets */
+	size_t total, max;	/* bytes in blocks, and the limit */
+};
+
+static struct block *
+block_new(size_t size, struct block *next)
+{
+	struct block *b = mem_grow(NULL, sizeof(*b) + size);
+
+	b->next = next;
+	b->size = size;
+	b->used = 0;
+	return b;
+}
+
+struct arena *
+arena_new(size_t first, size_t max)
+{
+	struct arena *a = MEM_NEW(struct arena);
+
+	assert(first > 0 && first <= max);
+	a->first = a->top = block_new(first, NULL);
+	a->total = first;
+	a->max = max;
+	return a;
+}
+
+void
+arena_free(struct arena **ap)
+{
+	struct arena *a = *ap;
+
+	if (a == NULL)
+		return;
+	arena_reset(a);
+	free(a->first);
+	free(a);
+	*ap = NULL;
+}
+
+void
+arena_reset(struct arena *a)
+{
+	while (a->top != a->first) {
+		struct block *b = a->top;
+
+		a->top = b->next;
+		free(b);
+	}
+	a->first->used = 0;
+	a->total = a->first->size;
+}
+
+void *
+arena_try(struct arena *a, size_t n)
+{
+	size_t need, size;
+	void *p;
+
+	assert(n > 0);
+	if (n > a->max)
+		return NULL;
+	need = (n + alignof(max_align_t) - 1) & ~(alignof(max_align_t) - 1);
+	if (PIECEWISE || need > a->top->size - a->top->used) {
+		size = PIECEWISE ? n : need > a->first->size ? need : a->first->size;
+		if (size > a->max - a->total)
+			return NULL;
+		a->top = block_new(size, a->top);
+		a->total += size;
+	}
+	if (PIECEWISE)
+		need = n;
+	p = a->top->bytes + a->top->used;
+	a->top->used += need;
+	memset(p, 0, n);
+	return p;
+}
+
+void *
+arena_alloc(struct arena *a, size_t n)
+{
+	void *p = arena_try(a, n);
+
+	if (p == NULL)
+		PANIC("arena: %zu bytes more than its limit of %zu", n, a->max);
+	return p;
+}
+
+size_t
+arena_mul(size_t a, size_t b)
+{
+	size_t n;
+
+	if (__builtin_mul_overflow(a, b, &n))
+		PANIC("arena: %zu times %zu", a, b);
+	return n;
+}
+
+str
+arena_str(struct arena *a, str s)
+{
+	char *p = arena_alloc(a, s.len + 1);
+
+	if (s.len > 0)
+		memcpy(p, s.p, s.len);
+	return str_n(p, s.len);
+}
+
+str
+arena_fmt(struct arena *a, const char *fmt, ...)
+{
+	va_list ap, again;
+	char *p;
+	int n;
+
+	va_start(ap, fmt);
+	va_copy(again, ap);
+	n = vsnprintf(NULL, 0, fmt, ap);
+	va_end(ap);
+	assert(n >= 0);
+	p = arena_alloc(a, (size_t)n + 1);
+	vsnprintf(p, (size_t)n + 1, fmt, again);
+	va_end(again);
+	return str_n(p, (size_t)n);
+}

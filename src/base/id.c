@@ -1,0 +1,88 @@
+/*
+ * id.c - space, time, chance.
+ */
+#include "base/id.h"
+
+#include <sys/random.h>
+
+#include "base/clock.h"
+#include "base/panic.h"
+#include "base/text.h"
+
+static void
+store_be(uint8_t *p, uint64_t v, int n)
+{
+	while (n-- > 0) {
+		p[n] = (uint8_t)v;
+		v >>= 8;
+	}
+}
+
+static uint64_t
+load_be(const uint8_t *p, int n)
+{
+	uint64_t v = 0;
+
+	for (int i = 0; i < n; i++)
+		v = v << 8 | p[i];
+	return v;
+}
+
+struct id
+id_new(uint32_t space)
+{
+	struct id id;
+
+	store_be(id.byte, space, 4);
+	store_be(id.byte + 4, clock_unique_ns(), 8);
+	if (getrandom(id.byte + 12, 4, 0) != 4)
+		PANIC("getrandom");
+	return id;
+}
+
+uint32_t
+id_space(struct id id)
+{
+	return (uint32_t)load_be(id.byte, 4);
+}
+
+uint64_t
+id_time(struct id id)
+{
+	return load_be(id.byte + 4, 8);
+}
+
+bool
+id_eq(struct id a, struct id b)
+{
+	return memcmp(a.byte, b.byte, ID_LEN) == 0;
+}
+
+bool
+id_is_zero(struct id id)
+{
+	return id_eq(id, (struct id){ { 0 } });
+}
+
+str
+id_bytes(const struct id *id)
+{
+	return str_n(id->byte, ID_LEN);
+}
+
+void
+id_text(struct id id, char *ret)
+{
+	hex_encode(id_bytes(&id), ret);
+}
+
+bool
+id_parse(str s, struct id *ret)
+{
+	if (s.len != ID_TEXT_LEN)
+		return false;
+	for (size_t i = 0; i < s.len; i++)
+		if (s.p[i] >= 'A' && s.p[i] <= 'F')
+			return false;
+	return hex_decode(s, ret->byte);
+}
