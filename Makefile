@@ -16,5 +16,17 @@ deps:
 test: | deps
 	@tools/test
 
+# The same layers, one sanitizer at a time; bench, crash and fuzz in their long forms.
+asan: | deps
+	@tools/test unit wire s3
+tsan: | deps
+	@tools/test tsan
+bench: | deps
+	@tools/bench
+fuzz: | deps
+	@tests/fuzz/run
+crash: | deps
+	@tests/crash/run
+
 clean:
-	rm -rf build build-*
+	rm -rf build build-* .venv
