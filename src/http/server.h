@@ -35,6 +35,7 @@ struct http_req {
 	bool tls;
 	bool on_loop;			/* running where nothing may block */
 	uint64_t started_ns;		/* clock_mono_ns() when the head was whole */
+	void *user;			/* the handler's own; NULL when a request begins */
 };
 
 enum http_next { HTTP_ANSWERED, HTTP_NEEDS_WORKER };

@@ -25,6 +25,15 @@ enum op {
 struct store;		/* s3/store.h: everything a handler works with */
 struct upload_stream;	/* s3/upload.h */
 
+/* The source of CopyObject and UploadPartCopy: found, and the caller may read it. */
+struct s3_source {
+	struct bucket bucket;
+	str key;
+	struct which which;
+};
+
+#define S3_DETAILS_MAX 8
+
 struct s3_req {
 	unsigned magic;
 #define S3_REQ_MAGIC 0x1f6a93e4
@@ -43,7 +52,19 @@ struct s3_req {
 	struct which which;		/* versionId */
 	struct aws_body *payload;	/* s3/aws_chunked.h: what the payload was declared to be; NULL: nothing */
 	enum kv_wait wait;		/* KV_NO_WAIT on a loop */
+	struct s3_source *source;	/* x-amz-copy-source, for the two copies; else NULL */
+	/* What the answer says if this request fails: see s3_detail(). */
+	struct pair details[S3_DETAILS_MAX], error_headers[S3_DETAILS_MAX];
+	unsigned ndetails, nerror_headers;
 };
+
+/*
+ * For an answer that turns out to be an error: one more element of its XML ("BucketName", "ArgumentName",
+ * "StringToSign"), one more header ("x-amz-delete-marker"). Headers set with resp_header() are dropped when a
+ * handler fails, except with S3_NotModified, whose answer keeps them.
+ */
+void s3_detail(struct s3_req *, const char *element, str value);
+void s3_error_header(struct s3_req *, const char *name, str value);
 
 /* Header of the request, STR_NONE if absent. */
 static inline str s3_header(const struct s3_req *rq, str name) { return http_header(rq->head, name); }

@@ -10,6 +10,15 @@
 struct signing_cache;		/* s3/sigv4.h */
 struct audit;			/* access/audit.h, may be NULL */
 
+/* What became of a request: for metrics. */
+struct s3_outcome {
+	unsigned op;			/* enum op; OP_NONE if it never got that far */
+	int status;			/* HTTP; 0: no answer could be sent */
+	const char *error;		/* S3 code, or NULL */
+	bool on_loop;
+	uint64_t bytes_in, bytes_out, duration_ns;
+};
+
 enum dialect { DIALECT_CAIOS, DIALECT_AWS };
 
 struct store {
@@ -32,4 +41,7 @@ struct store {
 	unsigned buckets_max;		/* an organization */
 	bool sse_c_plain_http;		/* SSE-C over plain HTTP from anywhere; loopback is always allowed */
 	unsigned day_seconds;		/* a lifecycle day */
+	/* Called once a request when its answer is out; may be NULL. Must not block. */
+	void (*observe)(void *arg, const struct s3_outcome *);
+	void *observe_arg;
 };
