@@ -19,7 +19,6 @@ struct operation {
 	const char *permissions;
 	const char *source;
 	enum op_class class;
-	err_v (*handler)(struct s3_req *);
 };
 
 /* The row of the table, op < OP_COUNT. */

@@ -1,0 +1,191 @@
+/*
+ * route.c - from a request head to a bucket, a key and a row of tbl/operations.h.
+ *
+ * A host below one of our endpoint domains names the bucket; any other host (an endpoint domain itself, an IP address,
+ * a name that we do not know) leaves bucket and key to the path. The key is decoded exactly once, here.
+ */
+#include "s3/route.h"
+
+#include <arpa/inet.h>
+
+#include "base/mem.h"
+#include "base/panic.h"
+#include "base/text.h"
+
+#define KEY_MAX 1024u
+#define HOST_MAX 255u
+
+#define SERVICE OP_SERVICE
+#define BUCKET OP_BUCKET
+#define OBJECT OP_OBJECT
+static const struct operation operations[] = {
+#define OPERATION(name, method, scope, match, permissions, source, class, handler) \
+	{ #name, HTTP_##method, scope, match, permissions, source, OP_##class },
+#include "tbl/operations.h"
+#undef OPERATION
+};
+#undef SERVICE
+#undef BUCKET
+#undef OBJECT
+static_assert(COUNT(operations) == OP_COUNT, "one row for each op");
+
+const struct operation *
+operation(enum op op)
+{
+	assert(op < OP_COUNT);
+	return &operations[op];
+}
+
+/* ---- host ---- */
+
+/* Without the port; "[::1]" keeps its brackets. */
+static str
+host_without_port(str host)
+{
+	str rest = host;
+
+	if (str_starts(host, STR("["))) {
+		ptrdiff_t end = str_find(host, ']');
+
+		return end < 0 ? host : str_sub(host, 0, (size_t)end + 1);
+	}
+	return str_take_until(&rest, ':');
+}
+
+static bool
+host_is_ip(str host)
+{
+	char text[HOST_MAX + 1];
+	uint8_t bytes[16];
+
+	if (str_starts(host, STR("[")))
+		return true;
+	if (host.len > HOST_MAX)
+		return false;
+	memcpy(text, host.p, host.len);
+	text[host.len] = '\0';
+	return inet_pton(AF_INET, text, bytes) == 1;
+}
+
+/*
+ * The bucket that the host names, or "" for path style. The longest domain wins: with "localhost" and "s3.localhost",
+ * the host "b.s3.localhost" is bucket "b". Bucket names have no upper case, so the host is compared in lower case.
+ */
+static str
+host_bucket(const struct store *store, str host, struct arena *arena)
+{
+	str name = host_without_port(host), best = STR_NONE;
+	char *lower;
+
+	if (str_ends(name, STR(".")))
+		name = str_sub(name, 0, name.len - 1);
+	if (str_empty(name) || name.len > HOST_MAX || host_is_ip(name))
+		return STR_NONE;
+	lower = arena_alloc(arena, name.len);
+	for (size_t i = 0; i < name.len; i++)
+		lower[i] = (char)(name.p[i] >= 'A' && name.p[i] <= 'Z' ? name.p[i] + ('a' - 'A') : name.p[i]);
+	name = str_n(lower, name.len);
+
+	for (unsigned i = 0; i < store->ndomains; i++) {
+		str domain = store->domains[i];
+
+		if (str_eq(name, domain))
+			return STR_NONE;
+		if (name.len > domain.len + 1 && str_ends(name, domain)
+		    && name.p[name.len - domain.len - 1] == '.') {
+			str bucket = str_sub(name, 0, name.len - domain.len - 1);
+
+			if (str_empty(best) || bucket.len < best.len)
+				best = bucket;
+		}
+	}
+	return best;
+}
+
+/* ---- operation ---- */
+
+/* One name of a match: "acl", "list-type=2", "@x-amz-copy-source". */
+static bool
+term_fits(const struct http_head *head, str term)
+{
+	str rest = term, name = str_take_until(&rest, '=');
+	const struct http_query *query;
+
+	if (str_starts(term, STR("@")))
+		return http_header_has(head, str_skip(term, 1));
+	query = http_query(head, name);
+	if (query == NULL)
+		return false;
+	return rest.p == NULL || str_eq(query->value, rest);
+}
+
+static bool
+match_fits(const struct http_head *head, str match)
+{
+	while (!str_empty(match))
+		if (!term_fits(head, str_take_until(&match, '&')))
+			return false;
+	return true;
+}
+
+static enum op
+op_find(const struct http_head *head, enum op_scope scope)
+{
+	for (unsigned i = 0; i < OP_COUNT; i++) {
+		const struct operation *op = &operations[i];
+
+		if (op->method == head->method && op->scope == scope && match_fits(head, str_c(op->match)))
+			return (enum op)i;
+	}
+	return OP_NONE;
+}
+
+/* ---- path ---- */
+
+static err
+path_split(const struct http_head *head, struct arena *arena, struct route *r)
+{
+	str path = head->path_raw, bucket;
+
+	if (!str_starts(path, STR("/")))
+		return err_s3f(S3_InvalidURI, "The request target must be a path that begins with \"/\".");
+	path = str_skip(path, 1);
+	if (!r->virtual_host) {
+		bucket = str_take_until(&path, '/');
+		if (!url_decode(arena, bucket, URL_PLUS_IS_PLUS, &r->bucket))
+			return err_s3f(S3_InvalidURI, "The path holds a broken %%-escape.");
+	}
+	if (!url_decode(arena, path, URL_PLUS_IS_PLUS, &r->key))
+		return err_s3f(S3_InvalidURI, "The path holds a broken %%-escape.");
+	if (str_empty(r->bucket) && !str_empty(r->key))
+		return err_s3f(S3_InvalidURI, "The path names a key but no bucket.");
+	return ERR_OK;
+}
+
+err
+route_find(const struct store *store, const struct http_head *head, struct arena *arena, struct route *ret)
+{
+	enum op_scope scope;
+
+	*ret = (struct route){ .op = OP_NONE };
+	ret->bucket = host_bucket(store, http_header(head, STR("host")), arena);
+	ret->virtual_host = !str_empty(ret->bucket);
+	TRY(path_split(head, arena, ret));
+
+	scope = str_empty(ret->bucket) ? OP_SERVICE : str_empty(ret->key) ? OP_BUCKET : OP_OBJECT;
+	ret->op = op_find(head, scope);
+	if (store->require_virtual_host && !ret->virtual_host && scope != OP_SERVICE)
+		return err_s3(S3_PathStyleRequestNotAllowed);
+	if (ret->op == OP_NONE)
+		return err_s3f(S3_MethodNotAllowed, "%.*s is not allowed on %s.", STR_FMT(str_sub(head->method_text, 0, 32)),
+		    scope == OP_SERVICE ? "the service" : scope == OP_BUCKET ? "a bucket" : "an object");
+	if (ret->key.len > KEY_MAX)
+		return err_s3f(S3_KeyTooLongError, "The key has %zu bytes; at most %u are allowed.", ret->key.len, KEY_MAX);
+	if (!str_is_utf8(ret->key))
+		return err_s3f(S3_InvalidURI, "The key is not valid UTF-8.");
+	/* A part that lacks one of its two names must not become the object itself. */
+	if (ret->op == OP_PutObject || ret->op == OP_CopyObject)
+		if (http_query(head, STR("uploadId")) != NULL || http_query(head, STR("partNumber")) != NULL)
+			return err_s3f(S3_InvalidArgument, "Uploading a part takes both partNumber and uploadId.");
+	return ERR_OK;
+}
