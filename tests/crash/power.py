@@ -17,7 +17,7 @@ import time
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
-from conftest import Store  # noqa: E402
+from store import Store  # noqa: E402
 from disk import Disk, available  # noqa: E402
 from s3lib import Client  # noqa: E402
 from workload import Worker, judge  # noqa: E402
