@@ -63,6 +63,7 @@ def layers():
         "s3": (["build-asan"], lambda: [("s3", pytest("tests/s3"))]),
         "control": (["build-asan"], lambda: [("control", pytest("tests/control"))]),
         "job": (["build-asan"], lambda: [("job", pytest("tests/job"))]),
+        "linear": (["build"], lambda: [("linear", pytest("tests/linear", workers=2, build="build"))]),
         "crash": (["build"], lambda: [("crash", pytest("tests/crash", workers=1, build="build"))]),
         "fuzz": ([], lambda: [("fuzz", ["sh", f"{TOP}/tests/fuzz/run", "--short"])]),
         "bench": (["build"], lambda: [("bench", pytest("bench", workers=1, build="build"))]),
