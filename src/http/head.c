@@ -227,6 +227,14 @@ target_split(struct http_head *h)
 	return NULL;
 }
 
+/* llhttp forgives further blanks: method, target and version are parted by one each. */
+static bool
+request_line_is_plain(str line, const struct http_head *h)
+{
+	return line.len == h->method_text.len + 1 + h->target.len + sizeof(" HTTP/1.1\r") - 1 &&
+	    h->target.p == line.p + h->method_text.len + 1;
+}
+
 /* head: the bytes of a whole head. NULL, or why it is refused. */
 static const char *
 head_fill(str head, struct arena *a, struct http_head *h)
@@ -235,15 +243,19 @@ head_fill(str head, struct arena *a, struct http_head *h)
 	struct head_syntax s = { .field = field, .fields_max = HTTP_HEADERS_MAX };
 	struct framing fr = { 0 };
 	const char *why = head_syntax_parse(head, &s);
-	str line = head;
+	str rest = head, line = str_take_until(&rest, '\n');
 
 	if (why != NULL)
 		return why;
-	h->method_text = str_take_until(&line, ' ');
+	h->method_text = str_sub(line, 0, (size_t)str_find(line, ' '));
 	h->method = method_of(h->method_text);
 	h->target = s.target;
 	h->minor = s.minor;
+	if (!request_line_is_plain(line, h))
+		return "the request line is not method, target and version with one blank between them";
 	for (unsigned i = 0; i < s.fields; i++) {
+		if (s.field[i].name.len == 0)
+			return "a header without a name";
 		h->header[i] = (struct http_header){ s.field[i].name, str_trim(s.field[i].value) };
 		framing_add(h, &h->header[i], &fr);
 	}
