@@ -6,7 +6,6 @@ no // comments; no banned calls; every magic number of a struct is unique; each 
 import glob
 import os
 import re
-import subprocess
 import sys
 
 TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
@@ -133,10 +132,7 @@ def main():
     faults = list(check_magic())
     print("\n".join(faults), end="\n" if faults else "")
     failed += bool(faults)
-    stale = subprocess.run([sys.executable, os.path.join(TOP, "tools", "gen_docs.py"), "--check"]).returncode != 0
-    print(f"{'FAIL' if stale else 'ok  '} generated documents")
-    failed += stale
-    print(f"{len(RULES) + 2 - failed} passed, {failed} failed")
+    print(f"{len(RULES) + 1 - failed} passed, {failed} failed")
     return 1 if failed else 0
 
 
