@@ -6,6 +6,7 @@ no // comments; no banned calls; every magic number of a struct is unique; each 
 import glob
 import os
 import re
+import subprocess
 import sys
 
 TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
@@ -17,7 +18,7 @@ LAYERS = {
     "http": "base net",
     "blob": "base",
     "meta": "base blob http",       # blob: struct blob_ref is part of a record; http: dates and XML of lifecycle rules
-    "access": "base http meta",
+    "access": "base http meta",     # http: heads, for conditions of policies
     "s3": "base net http meta blob access job config",
     "job": "base meta blob access",
     "control": "base net http meta blob access job config",
@@ -132,7 +133,10 @@ def main():
     faults = list(check_magic())
     print("\n".join(faults), end="\n" if faults else "")
     failed += bool(faults)
-    print(f"{len(RULES) + 1 - failed} passed, {failed} failed")
+    stale = subprocess.run([sys.executable, os.path.join(TOP, "tools", "gen_docs.py"), "--check"]).returncode != 0
+    print(f"{'FAIL' if stale else 'ok  '} generated documents")
+    failed += stale
+    print(f"{len(RULES) + 2 - failed} passed, {failed} failed")
     return 1 if failed else 0
 
 

@@ -23,8 +23,8 @@ struct blob_writer;	/* one upload */
 struct blob_reader;	/* one open blob, for one download */
 
 /*
- * How to find a blob again; goes into records. place is the engine's own: 0 is
- * "a file of its own", else where in which volume.
+ * How to find a blob again; goes into records. place is the engine's own: in which
+ * directory or where in which volume. Both together are the name; place alone means nothing.
  */
 struct blob_ref {
 	struct id id;
@@ -37,7 +37,7 @@ struct blob_options {
 	uint64_t volume_bytes;	/* a new volume is begun at this size */
 	uint64_t direct_min;	/* blobs from this size on are written with O_DIRECT */
 };
-/* url: "file:DIR" or "memory:". Creates what is not there. */
+/* url: "file:DIR" or "memory:". Creates what is not there. -EBUSY: another process has it. options NULL: defaults. */
 err blobs_open(str url, const struct blob_options *, struct blobs **ret);
 void blobs_close(struct blobs **);
 
@@ -49,7 +49,7 @@ void blobs_close(struct blobs **);
  */
 err blob_begin(struct blobs *, struct id, uint64_t size_hint, struct blob_writer **ret);
 err blob_append(struct blob_writer *, str bytes);
-/* OK means durable, directory entry included. Concurrent small commits share flushes. */
+/* OK means durable, directory entry included, and the writer gone. Concurrent small commits share flushes. */
 err blob_commit(struct blob_writer **, struct blob_ref *ret);
 /* Forgets and removes; safe on NULL and after commit. */
 void blob_abort(struct blob_writer **);
@@ -74,19 +74,24 @@ err blob_extent(struct blob_reader *, uint64_t off, size_t max, int *ret_fd, uin
 /* verify = false turns checks off for this reader (parameter verify_reads). */
 void blob_reader_verify(struct blob_reader *, bool verify);
 
-/* Gone for good, its space free for others. OK too if it was not there. Idempotent. */
+/*
+ * Gone, its space free for others (a small one that is being read: once the readers have closed). OK too if it
+ * was not there. Idempotent. Not flushed: after a power cut a blob deleted in the last seconds may be back, a leak
+ * that a comparison of blob_list with the index finds.
+ */
 err blob_delete(struct blobs *, const struct blob_ref *);
 
 /*
  * Every blob that exists, in any order; those written or deleted meanwhile may
  * or may not be seen. Return false from the callback to stop. ref->size may be 0 if the engine
- * would have to open it to know.
+ * would have to open it to know. The visit may delete the blob.
  */
 typedef bool blob_visit_f(void *arg, const struct blob_ref *);
 err blob_list(struct blobs *, blob_visit_f *, void *arg);
 /*
  * Blobs that were written but perhaps never committed to the index: those begun
- * before the last start (or aborted by a crash) and not vouched for since. The same visit form.
+ * before the last start (or aborted by a crash) and not vouched for since. The same visit form. The visit deletes
+ * what nobody owns; once all have been visited, and none has returned false, those left are never suspected again.
  */
 err blob_list_suspects(struct blobs *, blob_visit_f *, void *arg);
 
@@ -95,6 +100,7 @@ err blob_scrub(struct blobs *, const struct blob_ref *, uint64_t *ret_off);
 
 /* A copy of the blob for a backup: hard link where possible, else bytes; durable after blobs_backup_sync. */
 err blob_backup(struct blobs *, const struct blob_ref *, const char *dir);
+err blobs_backup_sync(struct blobs *, const char *dir);
 
 struct blob_stats {
 	uint64_t files, volumes;

@@ -117,7 +117,8 @@ err catalog_get(struct catalog *, const struct bucket *, str key, const struct w
  * follows from the bucket's state. o->body and o->extent name a blob that is durable already. Links, counters and the dead entry of what is
  * replaced are in the same batch. *ret_version: what to answer in x-amz-version-id (null when never versioned).
  */
-err catalog_put(struct catalog *, const struct bucket *, struct object *o, const struct conditions *, struct arena *, struct version_id *ret_version);
+err catalog_put(struct catalog *, const struct bucket *, struct object *o, const struct conditions *,
+    struct arena *, struct version_id *ret_version);
 
 /* A copy: o as for catalog_put, but its bytes are those of src (a record read by catalog_get from bucket "from"). Constant time. */
 err catalog_copy(struct catalog *, const struct bucket *from, const struct object *src, const struct bucket *to,
@@ -125,14 +126,16 @@ err catalog_copy(struct catalog *, const struct bucket *from, const struct objec
 
 /*
  * DeleteObject. Without a version: removes, or lays a delete marker where versioning says so. Missing keys are fine.
- * expected: if set, delete only if the current record (or that version) is still this oid (lifecycle). S3_PreconditionFailed from conditions.
+ * expected: if set, delete only if the current record (or that version) is still this oid (lifecycle).
+ * S3_PreconditionFailed from conditions.
  */
 struct deleted { bool marker; struct version_id version; bool has_version; };
 err catalog_delete(struct catalog *, const struct bucket *, str key, const struct which *, const struct conditions *,
     const struct id *expected, struct arena *, struct deleted *ret);
 
 /* Replace the tags of a version. Same errors as get. */
-err catalog_tags(struct catalog *, const struct bucket *, str key, const struct which *, struct pairs tags, struct arena *, struct version_id *ret_version);
+err catalog_tags(struct catalog *, const struct bucket *, str key, const struct which *, struct pairs tags,
+    struct arena *, struct version_id *ret_version);
 
 /*
  * RenameObject: one batch moves the record (oid, version, times kept). S3_InvalidBucketState if versioning was ever on; S3_NoSuchKey;
@@ -168,7 +171,8 @@ err catalog_list(struct catalog *, const struct bucket *, const struct list_quer
 /* ---- multipart uploads ---- */
 
 err catalog_upload_create(struct catalog *, const struct bucket *, struct upload *u, struct arena *);	/* fills u->id */
-err catalog_upload(struct catalog *, const struct bucket *, str key, struct id upload, struct arena *, struct upload *ret);	/* S3_NoSuchUpload */
+/* S3_NoSuchUpload */
+err catalog_upload(struct catalog *, const struct bucket *, str key, struct id upload, struct arena *, struct upload *ret);
 err catalog_part_put(struct catalog *, const struct bucket *, const struct upload *, struct part *, struct arena *);
 /* A part made of ranges of src: fills p->extents from src and links it. p: number, etag, md5, checksum given. */
 err catalog_part_copy(struct catalog *, const struct bucket *from, const struct object *src, uint64_t off, uint64_t len,
@@ -180,7 +184,8 @@ err catalog_parts(struct catalog *, const struct bucket *, struct id upload, uin
 struct part_choice { uint32_t number; str etag; struct checksum checksum; };
 /*
  * S3_NoSuchUpload, S3_InvalidPart, S3_EntityTooSmall. o: key and what the caller computed is filled by "finish", called with the
- * parts in order before the commit (ETag, checksum: it may refuse). Replayed after success with the same list: OK again while that object is current.
+ * parts in order before the commit (ETag, checksum: it may refuse). Replayed after success with the same list: OK again
+ * while that object is current.
  */
 typedef err_v complete_f(void *arg, const struct upload *, const struct part *parts, unsigned n, struct object *o);
 err catalog_upload_complete(struct catalog *, const struct bucket *, str key, struct id upload, const struct part_choice *, unsigned n,
@@ -195,7 +200,8 @@ err catalog_upload_abort(struct catalog *, const struct bucket *, str key, struc
  * part (may be NULL): for SSE-C, which part each extent belongs to and where that part begins.
  */
 struct piece { struct extent extent; uint32_t part; uint64_t part_off; struct sse_c sse; str inlined; };
-err catalog_pieces(struct catalog *, const struct object *o, uint64_t off, uint64_t len, struct arena *, struct piece **ret, unsigned *ret_n);
+err catalog_pieces(struct catalog *, const struct object *o, uint64_t off, uint64_t len, struct arena *,
+    struct piece **ret, unsigned *ret_n);
 /* Where part "number" (1-based) of o lies. S3_InvalidPartNumber. */
 err object_part_range(const struct object *o, uint32_t number, uint64_t *ret_off, uint64_t *ret_len);
 

@@ -23,7 +23,6 @@ enum op {
 };
 
 struct store;		/* s3/store.h: everything a handler works with */
-struct upload_stream;	/* s3/upload.h */
 
 /* The source of CopyObject and UploadPartCopy: found, and the caller may read it. */
 struct s3_source {
