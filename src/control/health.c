@@ -1,0 +1,123 @@
+/* health.c - liveness, readiness, metrics. */
+#include "control/health.h"
+
+#include <inttypes.h>
+
+#include "base/mem.h"
+#include "http/resp.h"
+
+#define METRICS_MAX (4u << 20)
+/* Below this much free space writes are refused soon: say so before they are. */
+#define DISK_FREE_MIN (64u << 20)
+
+static void
+answer_text(struct http_req *rq, int status, str type, str body)
+{
+	resp_status(rq->resp, status);
+	resp_header(rq->resp, STR("Content-Type"), type);
+	if (!err_ok(resp_send(rq->resp, body)))
+		resp_close(rq->resp);
+}
+
+void
+health_live(struct control *c, struct http_req *rq)
+{
+	answer_text(rq, 200, STR("text/plain"), STR("ok\n"));
+}
+
+void
+health_ready(struct control *c, struct http_req *rq)
+{
+	AUTO(buf_done) struct buf why = { 0 };
+	const char *trouble = kv_trouble(catalog_kv(c->catalog));
+	struct blob_stats blobs = { 0 };
+
+	buf_init(&why, 4096);
+	blob_stats(c->blobs, &blobs);
+	if (atomic_load(&c->draining))
+		buf_add_c(&why, "draining: the process is about to end\n");
+	if (trouble != NULL)
+		buf_addf(&why, "index: %s\n", trouble);
+	if (blobs.disk_size > 0 && blobs.disk_free < DISK_FREE_MIN)
+		buf_addf(&why, "disk: only %" PRIu64 " bytes are free\n", blobs.disk_free);
+	if (why.len > 0)
+		answer_text(rq, 503, STR("text/plain"), buf_str(&why));
+	else
+		answer_text(rq, 200, STR("text/plain"), STR("ready\n"));
+}
+
+/* ---- metrics ---- */
+
+enum metric_kind { GAUGE, COUNTER };
+
+static void
+metric(struct buf *out, const char *name, enum metric_kind kind, const char *help, uint64_t value)
+{
+	buf_addf(out, "# HELP %s %s\n# TYPE %s %s\n%s %" PRIu64 "\n", name, help, name, kind == COUNTER ? "counter" : "gauge", name,
+	    value);
+}
+
+static void
+server_metrics(struct control *c, struct buf *out)
+{
+	struct http_server_stats s = { 0 };
+	struct pool_stats p = { 0 };
+
+	http_server_stats(c->s3, &s);
+	pool_stats(c->pool, &p);
+	metric(out, "caisson_connections", GAUGE, "Open client connections.", s.connections);
+	metric(out, "caisson_connections_idle", GAUGE, "Of them, waiting for a request.", s.idle);
+	metric(out, "caisson_connections_accepted_total", COUNTER, "Connections accepted.", s.accepted);
+	metric(out, "caisson_requests_refused_total", COUNTER, "Requests and connections refused before a handler.", s.refused);
+	metric(out, "caisson_requests_on_loop_total", COUNTER, "Requests answered on an event loop.", s.requests_on_loop);
+	metric(out, "caisson_requests_on_worker_total", COUNTER, "Requests answered on a worker.", s.requests_on_worker);
+	metric(out, "caisson_received_bytes_total", COUNTER, "Bytes received from clients.", s.bytes_in);
+	metric(out, "caisson_sent_bytes_total", COUNTER, "Bytes sent to clients.", s.bytes_out);
+	metric(out, "caisson_workers", GAUGE, "Worker threads.", p.threads);
+	metric(out, "caisson_workers_busy", GAUGE, "Workers with a request.", p.busy);
+	metric(out, "caisson_queue_length", GAUGE, "Requests waiting for a worker.", p.queued);
+	metric(out, "caisson_queue_refused_total", COUNTER, "Requests refused because the queue was full.", p.refused);
+	buf_addf(out, "# HELP caisson_queue_wait_seconds_total Time that requests waited for a worker.\n"
+	    "# TYPE caisson_queue_wait_seconds_total counter\ncaisson_queue_wait_seconds_total %g\n",
+	    (double)p.wait_ns_total / 1e9);
+}
+
+static void
+engine_metrics(struct control *c, struct buf *out)
+{
+	struct kv *kv = catalog_kv(c->catalog);
+	struct kv_stats k = { 0 };
+	struct blob_stats b = { 0 };
+
+	kv_stats(kv, &k);
+	blob_stats(c->blobs, &b);
+	metric(out, "caisson_index_keys", GAUGE, "Rows of the index, estimated.", k.keys_estimate);
+	metric(out, "caisson_index_disk_bytes", GAUGE, "Bytes of the index on disk.", k.disk_bytes);
+	metric(out, "caisson_index_memory_bytes", GAUGE, "Bytes of the index in memory.", k.memory_bytes);
+	metric(out, "caisson_index_commits_total", COUNTER, "Batches committed.", k.commits);
+	metric(out, "caisson_index_conflicts_total", COUNTER, "Batches refused because another writer came first.", k.conflicts);
+	metric(out, "caisson_index_flushes_total", COUNTER, "Flushes of the log.", k.flushes);
+	metric(out, "caisson_index_failed", GAUGE, "1 if the index refuses commits.", kv_trouble(kv) != NULL);
+	metric(out, "caisson_blob_files", GAUGE, "Blobs in files of their own.", b.files);
+	metric(out, "caisson_blob_volumes", GAUGE, "Volumes.", b.volumes);
+	metric(out, "caisson_blob_bytes", GAUGE, "Bytes of blobs, as far as known.", b.bytes_live);
+	metric(out, "caisson_blob_commits_total", COUNTER, "Blobs made durable.", b.commits);
+	metric(out, "caisson_blob_flushes_total", COUNTER, "Flushes that made them so.", b.flushes);
+	metric(out, "caisson_disk_free_bytes", GAUGE, "Free bytes of the file system of the blobs.", b.disk_free);
+	metric(out, "caisson_disk_size_bytes", GAUGE, "Size of that file system.", b.disk_size);
+}
+
+void
+health_metrics(struct control *c, struct http_req *rq)
+{
+	AUTO(buf_done) struct buf out = { 0 };
+
+	buf_init(&out, METRICS_MAX);
+	buf_addf(&out, "# HELP caisson_info The version that runs.\n# TYPE caisson_info gauge\ncaisson_info{version=\"%s\"} 1\n",
+	    CAISSON_VERSION);
+	server_metrics(c, &out);
+	engine_metrics(c, &out);
+	if (c->metrics != NULL)
+		c->metrics(&out);
+	answer_text(rq, 200, STR("text/plain; version=0.0.4"), buf_str(&out));
+}
