@@ -1,5 +1,5 @@
 # Thin front door; the build is meson.build, the package list is tools/deps.
-.PHONY: build run test asan tsan bench fuzz crash deps clean
+.PHONY: build run test asan tsan bench fuzz crash deb deps clean
 
 build: build/build.ninja
 	@ninja -C build
@@ -27,6 +27,10 @@ fuzz: | deps
 	@tests/fuzz/run
 crash: | deps
 	@tests/crash/run
+
+# Debian package in build-deb/.
+deb: build
+	@tools/deb
 
 clean:
 	rm -rf build build-* .venv

@@ -403,6 +403,17 @@ config_describe(struct buf *out)
 	}
 }
 
+void
+config_flags(struct buf *out)
+{
+	for (size_t i = 0; i < COUNT(params); i++) {
+		buf_add_c(out, "--");
+		for (const char *c = params[i].name; *c != '\0'; c++)
+			buf_add_char(out, *c == '_' ? '-' : *c);
+		buf_add_char(out, ' ');
+	}
+}
+
 static void
 dump_list(const struct str_list *list, struct buf *out)
 {

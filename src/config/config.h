@@ -30,5 +30,7 @@ void config_free(struct config *);
 
 /* The table for people: name, unit, default, range, what it does. */
 void config_describe(struct buf *out);
+/* The names as flags, by blanks: "--data-dir --listen ...", for shells. */
+void config_flags(struct buf *out);
 /* Every parameter with its value, as YAML that config_load() takes. */
 void config_dump(const struct config *, struct buf *out);

@@ -1,0 +1,21 @@
+/*
+ * cli.h - the subcommands: each takes the arguments behind its name and gives the exit code.
+ *
+ * 0: done. 1: it was tried and failed; the reason is on standard error. 2: the command line is wrong.
+ */
+#pragma once
+
+#define CLI_FAILED 1
+#define CLI_USAGE 2
+
+#define COMMAND(name, function, arguments, doc, example) int function(int n, char **arg);
+#include "tbl/commands.h"
+#undef COMMAND
+
+struct command {
+	const char *name;
+	int (*run)(int n, char **arg);
+	const char *arguments, *doc, *example;
+};
+/* The table, ended by a row without a name. */
+extern const struct command commands[];
