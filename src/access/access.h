@@ -21,9 +21,9 @@ struct principal {
 	struct pairs groups;	/* iam:<org>:groups; value unused */
 };
 
-/* A secret on its way to the signature check. Wipe it with secret_wipe(). */
 struct http_head;
 
+/* A secret on its way to the signature check. Wipe it with secret_wipe(). */
 struct secret { char bytes[129]; size_t len; };
 void secret_wipe(struct secret *);
 
@@ -50,11 +50,20 @@ struct access_question {
 	str version_id;
 	const struct pairs *existing_tags;	/* NULL: not known; see access_needs_tags() */
 	const struct pairs *request_tags;
+	enum kv_wait wait;		/* the bucket's policy may have to be read and compiled */
 };
-/* S3_AccessDenied, or OK. *ret_why (may be NULL): policy and statement that decided, for the audit log. */
+/*
+ * S3_AccessDenied, or OK; ERR_WOULD_BLOCK. *ret_why (may be NULL): policy and statement that decided, for the audit log;
+ * good until this thread's next question.
+ */
 err access_check(struct access *, const struct access_question *, str *ret_why);
-/* Does a policy of this bucket speak of s3:ExistingObjectTag? Only then must the object be read first. */
-bool access_needs_tags(struct access *, const struct bucket *);
+/* Does a policy of this bucket speak of s3:ExistingObjectTag? Only then must the object be read first. ERR_WOULD_BLOCK. */
+err access_needs_tags(struct access *, const struct bucket *, enum kv_wait, bool *ret);
 
-/* S3_MalformedPolicy naming the element. For PutBucketPolicy. */
+/* S3_MalformedPolicy naming the element. For PutBucketPolicy. Pure: policy_json.c. */
 err access_policy_validate(struct access *, str bucket, str json);
+
+/* Is what happens in this bucket written to the audit log: by its own switch, or by that of its organization? */
+bool access_bucket_audited(struct access *, const struct bucket *);
+/* Control plane of an organization. */
+bool access_org_audited(struct access *, str org);
