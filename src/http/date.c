@@ -101,13 +101,39 @@ date_http(struct arena *a, uint64_t unix_ms)
 	    month_name[c.month - 1], c.year, c.hour, c.minute, c.second);
 }
 
+/* The last digits of n, then a separator; where the next field begins. */
+static char *
+put_field(char *to, unsigned n, size_t digits, char behind)
+{
+	for (size_t i = digits; i > 0; i--, n /= 10)
+		to[i - 1] = (char)('0' + n % 10);
+	to[digits] = behind;
+	return to + digits + 1;
+}
+
+void
+date_iso_text(uint64_t unix_ms, char *ret)
+{
+	struct civil c = civil_from_unix(clip(unix_ms / 1000));
+	char *to = ret;
+
+	to = put_field(to, c.year, 4, '-');
+	to = put_field(to, c.month, 2, '-');
+	to = put_field(to, c.day, 2, 'T');
+	to = put_field(to, c.hour, 2, ':');
+	to = put_field(to, c.minute, 2, ':');
+	to = put_field(to, c.second, 2, '.');
+	to = put_field(to, (unsigned)(unix_ms % 1000), 3, 'Z');
+	assert(to == ret + DATE_ISO_LEN);
+}
+
 str
 date_iso(struct arena *a, uint64_t unix_ms)
 {
-	struct civil c = civil_from_unix(clip(unix_ms / 1000));
+	char *p = arena_alloc(a, DATE_ISO_LEN + 1);
 
-	return arena_fmt(a, "%04u-%02u-%02uT%02u:%02u:%02u.%03uZ", c.year, c.month, c.day, c.hour, c.minute,
-	    c.second, (unsigned)(unix_ms % 1000));
+	date_iso_text(unix_ms, p);
+	return str_n(p, DATE_ISO_LEN);
 }
 
 str

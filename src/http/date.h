@@ -9,6 +9,9 @@ str date_http(struct arena *, uint64_t unix_ms);
 bool date_http_parse(str, uint64_t *ret_unix_s);
 /* "2026-11-24T17:23:00.000Z" */
 str date_iso(struct arena *, uint64_t unix_ms);
+/* The same without an arena, for listings. ret: DATE_ISO_LEN bytes, no NUL. */
+#define DATE_ISO_LEN 24u
+void date_iso_text(uint64_t unix_ms, char *ret);
 /* ISO 8601 date or date-time with Z or offset. */
 bool date_iso_parse(str, uint64_t *ret_unix_ms);
 /* "20261124T172300Z", of SigV4. */

@@ -9,13 +9,6 @@
 
 /* ---- headers ---- */
 
-/*
- * Everything that GET and HEAD say of an object but Content-Length, Content-Range and Accept-Ranges: ETag,
- * Last-Modified, content headers, metadata, version, storage class (if not STANDARD), tag count, SSE-C, number of
- * parts, and the checksum if x-amz-checksum-mode asks for it and the whole object is sent.
- */
-enum answer_whole { ANSWER_WHOLE, ANSWER_RANGE };
-void answer_object(struct s3_req *, const struct object *, enum answer_whole);
 /* ETag, in quotes. */
 void answer_etag(struct s3_req *, str etag);
 /* x-amz-version-id, unless the bucket never had versioning. */

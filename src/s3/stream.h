@@ -33,8 +33,8 @@ struct stream_result {
 };
 
 /*
- * Receive rq->payload. On failure nothing is left behind. S3_MissingContentLength is for the caller to say, before. 100
- * Continue goes out with the first read.
+ * Receive rq->payload. On failure nothing is left behind, and rq->payload may be closed. S3_MissingContentLength is for the
+ * caller to say, before. 100 Continue goes out with the first read.
  */
 err stream_receive(struct s3_req *, const struct stream_plan *, struct stream_result *ret);
 /* The same from memory, a form or another object. */
