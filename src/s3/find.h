@@ -1,0 +1,17 @@
+/*
+ * find.h - the version of an object that a request means, for all calls that need one to be there.
+ */
+#pragma once
+
+#include "s3/s3.h"
+
+/*
+ * S3_NoSuchKey, S3_NoSuchVersion; a delete marker is S3_NoSuchKey where it is the current version, S3_MethodNotAllowed
+ * where it was asked for by id, both with the headers that tell so. May be on a loop (rq->wait).
+ */
+err object_find(struct s3_req *, struct object *ret);
+/*
+ * The same for the source of a copy: S3_InvalidRequest for a delete marker asked for by id. The conditions of the copy
+ * source are checked too: S3_PreconditionFailed.
+ */
+err object_find_source(struct s3_req *, struct object *ret);

@@ -1,0 +1,158 @@
+/*
+ * tagging.c - tags of objects and buckets.
+ *
+ * The tags of an object are part of its record; those of a bucket are kept as the XML that GetBucketTagging answers.
+ * The limits are in headers.c, since uploads bring tags too.
+ */
+#include "s3/tagging.h"
+
+#include "http/xml_out.h"
+#include "s3/answer.h"
+#include "s3/authorize.h"
+#include "s3/find.h"
+#include "s3/handlers.h"
+#include "s3/headers.h"
+#include "s3/store.h"
+
+static err
+tag_parse(const struct xml_node *tag, struct pair *ret)
+{
+	str key = xml_child_text(tag, "Key"), value = xml_child_text(tag, "Value");
+
+	if (!str_eq(tag->name, STR("Tag")) || key.p == NULL || value.p == NULL || tag->children != 2)
+		return err_s3f(S3_MalformedXML, "A TagSet holds Tags, and each of them a Key and a Value.");
+	*ret = (struct pair){ key, value };
+	return ERR_OK;
+}
+
+err_v
+tagging_parse(const struct xml_node *root, struct arena *a, struct pairs *ret)
+{
+	const struct xml_node *set = xml_child(root, "TagSet");
+	struct pairs tags = { 0 };
+
+	if (!str_eq(root->name, STR("Tagging")) || set == NULL || root->children != 1)
+		return err_s3f(S3_MalformedXML, "A Tagging with one TagSet is expected.");
+	tags.at = ARENA_ARRAY(a, struct pair, set->children + 1);
+	for (const struct xml_node *tag = set->child; tag != NULL; tag = tag->next)
+		TRY(tag_parse(tag, &tags.at[tags.n++]));
+	TRY(tags_check(tags));
+	*ret = tags;
+	return ERR_OK;
+}
+
+static void
+tagging_write(struct buf *b, struct pairs tags)
+{
+	xml_begin(b, "Tagging", true);
+	xml_open(b, "TagSet");
+	for (unsigned i = 0; i < tags.n; i++) {
+		xml_open(b, "Tag");
+		xml_text(b, "Key", tags.at[i].name);
+		xml_text(b, "Value", tags.at[i].value);
+		xml_close(b, "Tag");
+	}
+	xml_close(b, "TagSet");
+	xml_close(b, "Tagging");
+}
+
+/* ---- objects ---- */
+
+/* GET /bucket/key?tagging - S3 API: GetObjectTagging */
+err_v
+s3_get_object_tagging(struct s3_req *rq)
+{
+	AUTO(buf_done) struct buf b = { 0 };
+	struct object o;
+
+	TRY(object_find(rq, &o));
+	answer_version(rq, o.version);
+	buf_init(&b, 8 * TAGGING_BODY_MAX);
+	tagging_write(&b, o.tags);
+	return answer_xml(rq, &b);
+}
+
+/* Replace the tags, of an object that is there and no delete marker. */
+static err
+object_tags_set(struct s3_req *rq, struct pairs tags)
+{
+	struct version_id version;
+	struct object o;
+
+	TRY(object_find(rq, &o));
+	TRY(catalog_tags(rq->store->catalog, &rq->bucket, rq->key, &rq->which, tags, rq->arena, &version));
+	answer_version(rq, version);
+	return ERR_OK;
+}
+
+/* PUT /bucket/key?tagging - S3 API: PutObjectTagging. A policy may speak of the new tags: it is asked again with them. */
+err_v
+s3_put_object_tagging(struct s3_req *rq)
+{
+	struct xml_node *root;
+	struct pairs tags;
+
+	TRY(request_xml(rq, TAGGING_BODY_MAX, &root));
+	TRY(tagging_parse(root, rq->arena, &tags));
+	TRY(authorize_action(rq, "s3:PutObjectTagging", &rq->bucket, rq->key, &rq->which, &tags));
+	TRY(object_tags_set(rq, tags));
+	return answer_empty(rq, 200);
+}
+
+/* DELETE /bucket/key?tagging - S3 API: DeleteObjectTagging */
+err_v
+s3_delete_object_tagging(struct s3_req *rq)
+{
+	TRY(object_tags_set(rq, (struct pairs){ 0 }));
+	return answer_empty(rq, 204);
+}
+
+/* ---- buckets ---- */
+
+/*
+ * GET /bucket?tagging - S3 API: GetBucketTagging. Without tags: an empty set, which is what the service's own tools wait
+ * for after they have deleted them; in dialect aws 404, as Amazon answers.
+ */
+err_v
+s3_get_bucket_tagging(struct s3_req *rq)
+{
+	AUTO(buf_done) struct buf b = { 0 };
+	str text;
+	err_v e = catalog_config_get(rq->store->catalog, &rq->bucket, CONFIG_TAGS, rq->arena, &text);
+
+	buf_init(&b, 8 * TAGGING_BODY_MAX);
+	if (err_ok(e)) {
+		buf_add(&b, text);
+		return answer_xml(rq, &b);
+	}
+	if (!err_is(e, ERR_NOT_FOUND.code))
+		return e;
+	if (rq->store->dialect == DIALECT_AWS)
+		return err_s3(S3_NoSuchTagSet);
+	tagging_write(&b, (struct pairs){ 0 });
+	return answer_xml(rq, &b);
+}
+
+/* PUT /bucket?tagging - S3 API: PutBucketTagging */
+err_v
+s3_put_bucket_tagging(struct s3_req *rq)
+{
+	AUTO(buf_done) struct buf b = { 0 };
+	struct xml_node *root;
+	struct pairs tags;
+
+	TRY(request_xml(rq, TAGGING_BODY_MAX, &root));
+	TRY(tagging_parse(root, rq->arena, &tags));
+	buf_init(&b, 8 * TAGGING_BODY_MAX);
+	tagging_write(&b, tags);
+	TRY(catalog_config_set(rq->store->catalog, &rq->bucket, CONFIG_TAGS, buf_str(&b), rq->arena));
+	return answer_empty(rq, 204);
+}
+
+/* DELETE /bucket?tagging - S3 API: DeleteBucketTagging */
+err_v
+s3_delete_bucket_tagging(struct s3_req *rq)
+{
+	TRY(catalog_config_set(rq->store->catalog, &rq->bucket, CONFIG_TAGS, STR_NONE, rq->arena));
+	return answer_empty(rq, 204);
+}
