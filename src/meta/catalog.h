@@ -10,21 +10,31 @@
  * It knows nothing of HTTP, signatures or policies, and never touches bytes of
  * blobs: what is to be deleted is left to the reaper as a dead entry.
  *
- * Key layout in a bucket's space (full rules: docs/disk-format.md). K = escaped key + 00 01.
+ * Key layout in a bucket's space (full rules: docs/disk-format.md, functions: keys.h). K = escaped key + 00 01.
  *   H                      the bucket: name, owner, location, versioning, generation
  *   C<name>                configuration texts: policy, lifecycle, cors, tags, ...
  *   O K                    the newest version of a key, or its delete marker
- *   V K <~birth, id>       older versions, newest first
+ *   V K <~version id>      older versions, newest first
  *   U K <upload id>        uploads
- *   P <body id> <be16 n>   parts of an upload; after Complete the part table of its body
- *   L <body id>            links: generation and first owner; L <body id> <owner>: further owners
- *   D <time, oid>          dead: an owner that went; the reaper's work list
+ *   P <body id> <be16 n>   parts of an upload; after Complete the part table of its body; n = 0: which parts it consists of
+ *   B <blob id>            which part a part's blob belongs to
+ *   L <body id>            links: generation, first owner, blob; L <body id> <owner>: further owners
+ *   J <owner>              a link made for a record of another space that may not be there yet
+ *   T <digest>             client tokens of renames
+ *   D <time, id>           dead: an owner that went; the reaper's work list
  *   N                      counters: objects, bytes, by class (kv_add)
- * Invariants: a V row exists only below an O row of the same key; every batch that
- * changes any version of a key expects and rewrites its O row; a body with no L row
- * has no live record; an L row is made in the batch that makes its first record.
+ * In the system space the catalog's rows begin with B: names, buckets by owner, spaces, the next space's number.
  *
- * Thread-safe. Results live in the arena given.
+ * Invariants: a V row exists only below an O row of the same key; every batch that
+ * changes any version of a key expects its O row, and each V row that it read; every batch expects H;
+ * a body with no L row has no live record; an L row is made in the batch that makes its first record.
+ *
+ * After an error that is neither an S3 error nor ENOSPC the fate of the batch is not known until the next start (kv.h):
+ * blobs that it named must then be left to the sweep, not deleted.
+ *
+ * Thread-safe. Results live in the arena given. What that must hold at most: a record with its inlined bytes for get; 4 MiB for
+ * a page of 1,000 rows; 8 MiB for catalog_upload_complete and for 1,000 parts; 256 bytes a piece, which
+ * the caller bounds by the length that it asks for. Writes work in memory of their own.
  */
 #pragma once
 
@@ -79,8 +89,12 @@ enum bucket_config { CONFIG_POLICY, CONFIG_LIFECYCLE, CONFIG_CORS, CONFIG_TAGS, 
 err catalog_config_get(struct catalog *, const struct bucket *, enum bucket_config, struct arena *, str *ret);
 err catalog_config_set(struct catalog *, const struct bucket *, enum bucket_config, str value, struct arena *);
 
-struct bucket_usage { int64_t objects[CLASS_COUNT], bytes[CLASS_COUNT]; /* every version; a delete marker counts no bytes */
-	int64_t uploads_bytes; };
+/* Exact: kept by the batches that change it. Bytes of parts that were aborted or not chosen count until the reaper has been there. */
+struct bucket_usage {
+	int64_t objects[CLASS_COUNT], bytes[CLASS_COUNT];	/* every version but delete markers */
+	int64_t uploads_bytes;		/* of parts that belong to no object */
+	int64_t markers, uploads;
+};
 err catalog_usage(struct catalog *, uint32_t space, struct arena *, struct bucket_usage *ret);
 
 /* ---- conditions ---- */
@@ -103,7 +117,7 @@ err conditions_write(const struct conditions *, const struct object *current);
 
 /* ---- objects ---- */
 
-/* Which version: the current one, "null", or one by id. */
+/* Which version: the current one, "null", or one by id. Of the null version only "null" counts, not its id. */
 struct which { enum { WHICH_CURRENT, WHICH_VERSION } kind; struct version_id version; };
 
 /*
@@ -113,14 +127,19 @@ struct which { enum { WHICH_CURRENT, WHICH_VERSION } kind; struct version_id ver
 err catalog_get(struct catalog *, const struct bucket *, str key, const struct which *, enum kv_wait, struct arena *, struct object *ret);
 
 /*
- * Make o the current version. o: everything but version, oid (taken from o->oid if set, else made) and owner; the version
- * follows from the bucket's state. o->body and o->extent name a blob that is durable already. Links, counters and the dead entry of what is
- * replaced are in the same batch. *ret_version: what to answer in x-amz-version-id (null when never versioned).
+ * Make o the current version. o: everything but version and oid (taken from o->oid if set, else made); the version
+ * follows from the bucket's state. DATA_SINGLE: o->extent.blob is durable already, its id was made in this bucket's space,
+ * and it becomes the body; DATA_INLINE: o->inlined; empty objects: DATA_NONE. modified_ms 0: now.
+ * Links, counters and the dead entry of what is replaced are in the same batch. *ret_version: what to answer in
+ * x-amz-version-id (null when never versioned).
  */
 err catalog_put(struct catalog *, const struct bucket *, struct object *o, const struct conditions *,
     struct arena *, struct version_id *ret_version);
 
-/* A copy: o as for catalog_put, but its bytes are those of src (a record read by catalog_get from bucket "from"). Constant time. */
+/*
+ * A copy: o as for catalog_put, but its bytes (size and part table with them) are those of src, a record read by catalog_get from
+ * bucket "from". Constant time. S3_OperationAborted if the source was reaped since it was read.
+ */
 err catalog_copy(struct catalog *, const struct bucket *from, const struct object *src, const struct bucket *to,
     struct object *o, const struct conditions *, struct arena *, struct version_id *ret_version);
 
@@ -160,9 +179,12 @@ struct list_query {
 struct list_row {			/* in key order, rows and prefixes mixed */
 	bool is_prefix;
 	str prefix;			/* common prefix, if is_prefix */
-	struct object object;		/* LIST_OBJECTS, LIST_VERSIONS */
+	union {
+		/* Objects, versions: key, version, marker, oid, times, size, etag, checksum, class, owner, parts, whether SSE-C. */
+		struct object object;
+		struct upload upload;	/* LIST_UPLOADS: all of it but headers, metadata and tags */
+	};
 	bool is_latest;			/* LIST_VERSIONS */
-	struct upload upload;		/* LIST_UPLOADS */
 };
 struct list_page { struct list_row *row; unsigned n; bool more; };
 /* Seeks past each common prefix: cost follows the rows returned. */
@@ -174,7 +196,10 @@ err catalog_upload_create(struct catalog *, const struct bucket *, struct upload
 /* S3_NoSuchUpload */
 err catalog_upload(struct catalog *, const struct bucket *, str key, struct id upload, struct arena *, struct upload *ret);
 err catalog_part_put(struct catalog *, const struct bucket *, const struct upload *, struct part *, struct arena *);
-/* A part made of ranges of src: fills p->extents from src and links it. p: number, etag, md5, checksum given. */
+/*
+ * A part made of a range of src: fills p->extents (or inlined) and size, and links it. p: number, etag, md5, checksum given.
+ * -ENOTSUP: this range cannot be borrowed (sealed, pieces inlined, or too many): copy the bytes.
+ */
 err catalog_part_copy(struct catalog *, const struct bucket *from, const struct object *src, uint64_t off, uint64_t len,
     const struct bucket *to, const struct upload *, struct part *p, struct arena *);
 /* Parts with number > after; at most max. */
@@ -183,23 +208,30 @@ err catalog_parts(struct catalog *, const struct bucket *, struct id upload, uin
 /* chosen: part numbers and ETags in ascending order, already checked for order. */
 struct part_choice { uint32_t number; str etag; struct checksum checksum; };
 /*
- * S3_NoSuchUpload, S3_InvalidPart, S3_EntityTooSmall. o: key and what the caller computed is filled by "finish", called with the
- * parts in order before the commit (ETag, checksum: it may refuse). Replayed after success with the same list: OK again
- * while that object is current.
+ * S3_NoSuchUpload, S3_InvalidPart, S3_EntityTooSmall. "finish" is called with the parts in order (without extents and inlined
+ * bytes) before the commit, perhaps more than once, and fills what only the caller can compute: ETag, checksum; it may refuse.
+ * Replayed after success with the same list: OK again while that object is current.
  */
 typedef err_v complete_f(void *arg, const struct upload *, const struct part *parts, unsigned n, struct object *o);
 err catalog_upload_complete(struct catalog *, const struct bucket *, str key, struct id upload, const struct part_choice *, unsigned n,
     const struct conditions *, complete_f *finish, void *arg, struct arena *, struct object *ret, struct version_id *ret_version);
-/* expected: NULL, or only if not touched since (lifecycle). */
+/* S3_NoSuchUpload. Its parts become dead; what is being uploaded meanwhile is refused at its end. */
 err catalog_upload_abort(struct catalog *, const struct bucket *, str key, struct id upload, struct arena *);
 
 /* ---- bytes of an object ---- */
 
 /*
- * The extents that hold [off, off + len) of o, in order: for GET. Not for DATA_INLINE. Part rows are read as needed.
- * part (may be NULL): for SSE-C, which part each extent belongs to and where that part begins.
+ * The pieces that hold [off, off + len) of o, in order: for GET. Not for DATA_INLINE and DATA_NONE. Rows of parts are read as
+ * needed. Offsets and lengths are of plain bytes: extent.off and .len say which bytes of the blob (or of the inlined part) are wanted.
  */
-struct piece { struct extent extent; uint32_t part; uint64_t part_off; struct sse_c sse; str inlined; };
+struct piece {
+	struct extent extent;		/* clipped to the range */
+	uint32_t part;			/* number; 0: not a multipart object */
+	uint64_t part_off, part_size;	/* where the part begins in the object, and how long it is */
+	struct sse_c sse;		/* of this part, or of the object */
+	bool is_inlined;		/* no blob: */
+	str inlined;			/* all stored bytes of the part (sealed if sse.on); extent.off and .len lie in it */
+};
 err catalog_pieces(struct catalog *, const struct object *o, uint64_t off, uint64_t len, struct arena *,
     struct piece **ret, unsigned *ret_n);
 /* Where part "number" (1-based) of o lies. S3_InvalidPartNumber. */
@@ -207,16 +239,28 @@ err object_part_range(const struct object *o, uint32_t number, uint64_t *ret_off
 
 /* ---- for jobs ---- */
 
-/* Dead entries older than before_ms, oldest first: the reaper's list. */
-struct dead { uint32_t space; str row_key; struct id body, owner; uint64_t died_ms; enum { DEAD_BODY, DEAD_PARTS } kind; str detail; };
-err catalog_dead(struct catalog *, uint32_t space, uint64_t before_ms, unsigned max, struct arena *, struct dead **ret, unsigned *ret_n);
 /*
- * Unlink one dead owner. If it was the last, *ret_blobs are to be deleted by the caller, who then calls catalog_dead_done().
- * A crash anywhere between repeats the work; deleting a blob twice is fine.
+ * The reaper: for each dead entry older than the grace period, unlink; delete the blobs that it returns; done. Each step may be
+ * repeated, and a crash between two of them repeats it.
+ */
+enum dead_kind {
+	DEAD_BODY,			/* a record or a borrowing part is gone: owner leaves body */
+	DEAD_PARTS,			/* an upload was aborted, or completed: its parts outside the object */
+	DEAD_PART,			/* a part was replaced */
+	DEAD_LINK,			/* a link across spaces whose record may never have been made */
+	DEAD_TOKEN,			/* a client token has expired */
+};
+struct dead { uint32_t space; str row_key; struct id body, owner; uint64_t died_ms; enum dead_kind kind; str detail; };
+/* Dead entries older than before_ms, oldest first, after the entry "after" (or NULL). */
+err catalog_dead(struct catalog *, uint32_t space, uint64_t before_ms, const struct dead *after, unsigned max, struct arena *,
+    struct dead **ret, unsigned *ret_n);
+/*
+ * Unlink one dead owner. If it was the last, *ret_blobs are to be deleted by the caller, who then calls catalog_dead_done();
+ * with no blobs too. Up to 10,000 blobs.
  */
 err catalog_dead_unlink(struct catalog *, const struct dead *, struct arena *, struct blob_ref **ret_blobs, unsigned *ret_n);
 err catalog_dead_done(struct catalog *, const struct dead *, struct arena *);
-/* Is this blob held by any link (or upload)? For sweeping what was written but never committed. */
+/* Is this blob held by any link, part, or dead entry not done yet? For sweeping what was written but never committed. */
 err catalog_blob_owned(struct catalog *, const struct blob_ref *, struct arena *, bool *ret);
 /* Every space that has, or had, a bucket: for jobs that walk all. */
 err catalog_spaces(struct catalog *, struct arena *, uint32_t **ret, unsigned *ret_n);
