@@ -12,7 +12,7 @@
  * Send [off, off + len) as the body of the answer; status and headers are set already. Plain bytes of files go by
  * sendfile, the rest through user space. Everything that can be found out before the first byte is an error that can
  * still be answered; damage met later is an error too, after which the connection closes because Content-Length is not
- * reached: a client never takes a part for the whole. On a loop: ERR_WOULD_BLOCK unless inlined.
+ * reached: a client never takes a part for the whole. On a loop: ERR_WOULD_BLOCK unless inlined and plain.
  */
 err object_send(struct s3_req *, const struct object *, const struct sse_key *, uint64_t off, uint64_t len);
 
