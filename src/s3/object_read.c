@@ -76,6 +76,7 @@ reader_window(struct object_reader *r)
 		r->npieces = 1;
 		r->piece->extent.off = r->at;
 		r->piece->extent.len = len;
+		r->piece->is_inlined = true;
 		r->piece->inlined = r->object->inlined;
 		r->piece->sse = r->object->sse;
 		return ERR_OK;
@@ -111,7 +112,7 @@ reader_next(struct object_reader *r)
 	if (r->next == r->npieces)
 		TRY(reader_window(r));
 	p = &r->piece[r->next++];
-	stored = p->inlined.p != NULL ? p->inlined.len : p->extent.blob.size;
+	stored = p->is_inlined ? p->inlined.len : p->extent.blob.size;
 	r->text_size = p->sse.on ? sealed_text_size(stored) : stored;
 	if (p->extent.len == 0 || p->extent.len > r->end - r->at || p->extent.off > r->text_size ||
 	    p->extent.len > r->text_size - p->extent.off || p->sse.on != r->object->sse.on)
@@ -119,7 +120,7 @@ reader_next(struct object_reader *r)
 	if (p->sse.on)
 		r->cipher = sse_cipher_new(r->key, &p->sse, SSE_OPEN);
 	r->memory = p->inlined;
-	if (p->inlined.p == NULL)
+	if (!p->is_inlined)
 		TRY(reader_open_blob(r, &p->extent.blob));
 	r->off = p->extent.off;
 	r->left = p->extent.len;

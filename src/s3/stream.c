@@ -249,11 +249,12 @@ stream_from(struct s3_req *rq, const struct stream_plan *plan, struct byte_sourc
 }
 
 void
-stream_drop(struct s3_req *rq, const struct stream_result *r)
+stream_drop(struct s3_req *rq, const struct stream_result *r, err_v why)
 {
 	err_v e;
 
-	if (r->is_inlined || r->size == 0)
+	assert(!err_ok(why));
+	if (r->is_inlined || r->size == 0 || (why.code < 0 && !err_is(why, -ENOSPC)))
 		return;
 	e = blob_delete(rq->store->blobs, &r->blob);
 	(void)e;	/* the sweep finds what has no owner */

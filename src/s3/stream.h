@@ -39,8 +39,11 @@ struct stream_result {
 err stream_receive(struct s3_req *, const struct stream_plan *, struct stream_result *ret);
 /* The same from memory, a form or another object. */
 err stream_from(struct s3_req *, const struct stream_plan *, struct byte_source, struct stream_result *ret);
-/* The record was refused: delete the blob. What fails here is left to the sweep. */
-void stream_drop(struct s3_req *, const struct stream_result *);
+/*
+ * The catalog answered why, not OK: delete the blob, unless the fate of the record is unknown (catalog.h). What is not
+ * deleted here is left to the sweep.
+ */
+void stream_drop(struct s3_req *, const struct stream_result *, err_v why);
 /* The ETag of a single upload: hex of md5, or random without (SSE-C). */
 str stream_etag(struct arena *, const struct stream_plan *, const struct stream_result *);
 /* size, data, body, extent or inlined bytes, checksum, sse and ETag of an object made of this. */
