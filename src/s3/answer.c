@@ -39,6 +39,14 @@ answer_checksum(struct s3_req *rq, const struct checksum *c, uint32_t parts)
 
 /* ---- what a request says ---- */
 
+err_v
+argument_bad(struct s3_req *rq, const char *name, str value, const char *message)
+{
+	s3_detail(rq, "ArgumentName", str_c(name));
+	s3_detail(rq, "ArgumentValue", value);
+	return err_s3f(S3_InvalidArgument, "%s", message);
+}
+
 str
 version_text(struct arena *a, struct version_id v)
 {

@@ -17,9 +17,9 @@ struct list_args {
 };
 
 /* prefix, delimiter, encoding-type and the maximum (max_name: "max-keys", "max-uploads"). S3_InvalidArgument. */
-err list_args_read(const struct s3_req *, const char *max_name, struct list_args *ret);
+err list_args_read(struct s3_req *, const char *max_name, struct list_args *ret);
 /* A parameter "max-..." alone: LIST_MAX without it, clipped to LIST_MAX. S3_InvalidArgument. */
-err list_max_read(const struct s3_req *, const char *name, unsigned *ret);
+err list_max_read(struct s3_req *, const char *name, unsigned *ret);
 
 /*
  * Start behind a marker that a client gave: an entry of the listing, a key or a common prefix, comes if it sorts behind the
@@ -28,7 +28,11 @@ err list_max_read(const struct s3_req *, const char *name, unsigned *ret);
  */
 bool list_after(struct list_query *, str marker);
 
+/* Memory for a page, of its own because a page may be larger than a request's. Give it back with arena_free(), which AUTO() can call. */
+struct arena *list_arena(void);
 /* catalog_list(), or an empty page if q->max is 0. */
 err list_page_read(struct s3_req *, const struct list_query *, struct arena *, struct list_page *ret);
+/* <Delimiter> if there is one, <EncodingType> if asked for. */
+void list_args_xml(struct buf *, const struct list_args *);
 /* <CommonPrefixes> of all rows that are prefixes. */
 void list_prefixes(struct buf *, const struct list_page *, enum key_form);
