@@ -1,0 +1,82 @@
+/*
+ * put.c - PutObject.
+ *
+ * https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutObject.html
+ * Everything that can refuse the upload is asked before its first byte is read, so before "100 Continue"; the conditions are
+ * asked again, atomically, by catalog_put().
+ */
+#include "s3/answer.h"
+#include "s3/handlers.h"
+#include "s3/headers.h"
+#include "s3/store.h"
+#include "s3/stream.h"
+
+static err
+length_check(const struct s3_req *rq)
+{
+	if (!rq->head->has_length && !rq->head->chunked)
+		return err_s3f(S3_MissingContentLength, "You must provide the Content-Length HTTP header.");
+	return ERR_OK;
+}
+
+/* Would the conditions hold now? An upload that is bound to fail is refused before it is sent. */
+static err
+conditions_early(struct s3_req *rq, const struct conditions *c)
+{
+	struct which current = { .kind = WHICH_CURRENT };
+	struct object o;
+	err_v e;
+
+	if (!conditions_any(c))
+		return ERR_OK;
+	e = catalog_get(rq->store->catalog, &rq->bucket, rq->key, &current, KV_MAY_BLOCK, rq->arena, &o);
+	if (!err_ok(e) && !err_is(e, S3_NoSuchKey))
+		return e;
+	return conditions_write(c, err_ok(e) && !o.delete_marker ? &o : NULL);
+}
+
+/* PUT /bucket/key - S3 API: PutObject */
+err_v
+s3_put_object(struct s3_req *rq)
+{
+	AUTO(sse_key_wipe) struct sse_key key = { 0 };
+	struct object o = { .key = rq->key, .owner_org = rq->bucket.org };
+	struct stream_plan plan = {
+		.body = id_new(rq->bucket.space), .size_max = rq->store->put_max, .inline_max = rq->store->inline_max,
+		.key = &key, .alg_default = true, .alg = DIGEST_CRC64NVME,
+	};
+	struct object_headers headers;
+	struct conditions conditions;
+	struct stream_result got;
+	struct version_id version;
+	struct sse_c sse;
+	err_v e;
+
+	TRY(headers_read(rq->head, rq->arena, &headers));
+	TRY(sse_key_read(rq, SSE_TARGET, &key));
+	TRY(checksum_want_read(rq->head, &plan.want));
+	TRY(conditions_parse(rq, CONDITIONS_WRITE, &conditions));
+	TRY(length_check(rq));
+	TRY(conditions_early(rq, &conditions));
+
+	sse_c_new(&key, &sse);
+	plan.sse = &sse;
+	plan.md5 = !key.on;
+	TRY(stream_receive(rq, &plan, &got));
+
+	stream_object(rq->arena, &plan, &got, &o);
+	o.headers = headers.headers;
+	o.metadata = headers.metadata;
+	o.tags = headers.tags;
+	o.class = headers.class;
+	e = catalog_put(rq->store->catalog, &rq->bucket, &o, &conditions, rq->arena, &version);
+	if (!err_ok(e)) {
+		stream_drop(rq, &got, e);
+		return e;
+	}
+	answer_etag(rq, o.etag);
+	answer_version(rq, version);
+	answer_checksum(rq, &o.checksum, 0);
+	sse_c_headers(rq, &sse);
+	return answer_empty(rq, 200);
+}
