@@ -111,3 +111,9 @@ log_access(str line)
 	if (fd >= 0 && writev(fd, part, 2) < 0)
 		return;		/* a full disk must not stop requests */
 }
+
+bool
+log_access_on(void)
+{
+	return __atomic_load_n(&access_fd, __ATOMIC_RELAXED) >= 0;
+}

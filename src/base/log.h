@@ -21,6 +21,8 @@ void log_event(enum log_level, const char *fmt, ...) __attribute__((format(print
 
 /* One whole line, as it is, to the access log (a newline is added). Never blocks for long. */
 void log_access(str line);
+/* Is there an access log? Else its lines need not be made. */
+bool log_access_on(void);
 /* Path of the access log, "" for none, "-" for standard output. Reopened by log_reopen(). */
 err log_access_open(const char *path);
 void log_reopen(void);

@@ -2,10 +2,10 @@
  * aws_chunked.h - the payload of a request, as the client declared and signed it.
  *
  * Sits on http/body.h: decodes aws-chunked where x-amz-content-sha256 says so, checks the signature of every chunk and
- * of the trailer, the SHA-256 of a signed plain body, and a checksum sent in a trailer. Every digest over the decoded
- * bytes is computed once, here: callers name the further ones that they want (ETag, checksums) with aws_body_want(), and
- * aws_body_finish() hands out all values. Bytes given by aws_body_read() are proven only when aws_body_finish()
- * has returned OK: nothing may become visible before.
+ * of the trailer, the SHA-256 of a signed plain body, and Content-MD5 and the checksums in headers or in the trailer. Every
+ * digest over the decoded bytes is computed once, here: callers name the further ones that they want (ETag, checksums) with
+ * aws_body_want(), and aws_body_finish() hands out all values. Bytes given by aws_body_read() are proven only when
+ * aws_body_finish() has returned OK: nothing may become visible before.
  *
  * One thread at a time. Memory is constant.
  */
@@ -27,7 +27,7 @@ struct aws_body;
 
 /*
  * Reads nothing yet. S3_MissingContentLength (aws-chunked without x-amz-decoded-content-length), S3_InvalidArgument,
- * S3_InvalidRequest (x-amz-trailer that is not understood). The struct signature is copied as far as needed.
+ * S3_InvalidRequest (x-amz-trailer that is not understood), and what checksum_want_read() finds. The struct signature is copied as far as needed.
  */
 err aws_body_open(const struct signature *, const struct http_head *, struct byte_source, struct arena *, struct aws_body **ret);
 /* Wipes and frees; NULL is fine. */
@@ -57,7 +57,10 @@ struct digest_values {
 	unsigned set;					/* DIGEST_BIT()s of those computed */
 	uint8_t at[DIGEST_COUNT][DIGEST_MAX];		/* digest_len(alg) bytes each */
 };
-/* After the end: S3_XAmzContentSHA256Mismatch, S3_BadDigest (trailer). ret may be NULL. */
+/*
+ * When all bytes were read (the end itself may still be unread): S3_XAmzContentSHA256Mismatch, S3_BadDigest, and what
+ * aws_body_read() gives. Once. ret may be NULL.
+ */
 err aws_body_finish(struct aws_body *, struct digest_values *ret);
 
 /* The checksum that came as a trailer, after finish. false: none came. ret: digest_len() bytes. */

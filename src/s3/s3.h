@@ -8,7 +8,7 @@
  */
 #pragma once
 
-#include "access/access.h"
+#include "access/audit.h"
 #include "http/body.h"
 #include "http/resp.h"
 #include "http/server.h"
@@ -33,6 +33,9 @@ struct s3_source {
 
 #define S3_DETAILS_MAX 8
 
+/* How far dispatch got. What a loop found out a worker need not find out again. */
+enum s3_stage { S3_NEW, S3_LOCATED, S3_IDENTIFIED };
+
 struct s3_req {
 	unsigned magic;
 #define S3_REQ_MAGIC 0x1f6a93e4
@@ -41,7 +44,8 @@ struct s3_req {
 	struct http_head *head;		/* = http->head */
 	struct arena *arena;
 	struct resp *resp;
-	struct body *body;		/* decoded by aws-chunked where the client encoded so */
+	struct body *body;		/* as sent: see payload */
+	enum s3_stage stage;
 	enum op op;
 	str bucket_name;		/* "" for service calls */
 	str key;			/* decoded; "" for bucket calls */
@@ -55,6 +59,9 @@ struct s3_req {
 	/* What the answer says if this request fails: see s3_detail(). */
 	struct pair details[S3_DETAILS_MAX], error_headers[S3_DETAILS_MAX];
 	unsigned ndetails, nerror_headers;
+	int error;			/* enum s3_error of the answer, 0: none */
+	enum audit_decision decision;	/* for the audit log, with the statement that decided */
+	str why;
 };
 
 /*

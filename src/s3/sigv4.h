@@ -9,7 +9,7 @@
 
 #include "s3/s3.h"
 
-/* Derived signing keys: bounded, shared by all threads. Keys get in only by a signature that matched. */
+/* Derived signing keys: bounded, shared by all threads. Keys get in only by a signature that matched (signing_cache.h). */
 struct signing_cache *signing_cache_new(void);
 void signing_cache_free(struct signing_cache **);
 
@@ -40,7 +40,7 @@ struct signature {
 	char date[SIGV4_DATE_LEN];
 	str scope;
 	char seed[64];			/* lower-case hex */
-	/* After a failure: elements for the error's XML (StringToSign, CanonicalRequest, ServerTime, ...). */
+	/* After a failure, elements for the error's XML (StringToSign, CanonicalRequest, ServerTime, ...). */
 	struct pair detail[8];
 	unsigned ndetails;
 };
@@ -61,5 +61,11 @@ err sigv4_check(struct signing_cache *, const struct sigv4_keys *, const struct 
 /* The signing key for a date (8 digits) and region; for form uploads and tests. */
 void sigv4_key(str secret, str date, str region, uint8_t ret[32]);
 
-/* sigv4_check() for dispatch: fills rq->who and rq->payload, leaves the details with s3_detail(). */
-err sigv4_authenticate(struct s3_req *);
+/* sigv4_check() for dispatch: fills rq->who, leaves the details with s3_detail(). */
+err sigv4_authenticate(struct s3_req *, struct signature *ret);
+
+/*
+ * Presigners may move headers into the query ("x-amz-tagging=..."): make them headers of the head again, where no header of
+ * that name came. Before routing, since x-amz-copy-source decides the operation; the query is signed as a whole.
+ */
+void sigv4_hoisted(struct http_head *);

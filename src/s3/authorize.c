@@ -1,0 +1,200 @@
+/*
+ * authorize.c - which permissions a request needs, and whether its caller has them.
+ *
+ * Beyond the table: deleting a version needs s3:DeleteObjectVersion as well, tags in the head of an upload need
+ * s3:PutObjectTagging, a copy needs its source's permission on the source.
+ */
+#include "s3/authorize.h"
+
+#include "base/panic.h"
+#include "base/text.h"
+#include "s3/answer.h"
+#include "s3/headers.h"
+#include "s3/route.h"
+
+/* The tags of the object there is, for a policy that asks about them. None if there is no object. */
+static err
+existing_tags(struct s3_req *rq, const struct bucket *bucket, str key, const struct which *which, struct pairs *ret)
+{
+	static const struct which current = { .kind = WHICH_CURRENT };
+	struct object object;
+	err_v e = catalog_get(rq->store->catalog, bucket, key, which != NULL ? which : &current, rq->wait, rq->arena, &object);
+
+	if (err_is(e, S3_NoSuchKey) || err_is(e, S3_NoSuchVersion))
+		*ret = (struct pairs){ 0 };
+	else if (!err_ok(e))
+		return e;
+	else
+		*ret = object.tags;
+	return ERR_OK;
+}
+
+/* For the audit log: the first refusal counts, else the last permission. */
+static void
+decided(struct s3_req *rq, err_v e, str why)
+{
+	if (rq->store->audit == NULL || rq->decision == AUDIT_DENY || (!err_ok(e) && !err_is(e, S3_AccessDenied)))
+		return;
+	rq->decision = err_ok(e) ? AUDIT_ALLOW : AUDIT_DENY;
+	rq->why = arena_str(rq->arena, why);
+}
+
+err_v
+authorize_action(struct s3_req *rq, const char *action, const struct bucket *bucket, str key, const struct which *which,
+    const struct pairs *tags)
+{
+	struct pairs existing;
+	bool needs_tags = false;
+	str why = STR_NONE;
+	err_v e;
+	struct access_question q = {
+		.who = &rq->who, .action = str_c(action), .bucket = bucket != NULL ? bucket->name : rq->bucket_name, .key = key,
+		.target = bucket, .head = rq->head, .source_ip = rq->http->peer, .tls = rq->http->tls,
+		.request_tags = tags, .wait = rq->wait,
+	};
+
+	if (which != NULL && which->kind == WHICH_VERSION)
+		q.version_id = version_text(rq->arena, which->version);
+	if (bucket != NULL && !str_empty(key))
+		TRY(access_needs_tags(rq->store->access, bucket, rq->wait, &needs_tags));
+	if (needs_tags) {
+		TRY(existing_tags(rq, bucket, key, which, &existing));
+		q.existing_tags = &existing;
+	}
+	e = access_check(rq->store->access, &q, &why);
+	decided(rq, e, why);
+	return e;
+}
+
+/* Each action of a list such as "s3:GetObject|s3:PutObject". */
+static err
+actions_check(struct s3_req *rq, const char *list, const struct bucket *bucket, str key, const struct which *which,
+    const struct pairs *tags)
+{
+	str rest = str_c(list);
+
+	while (!str_empty(rest)) {
+		str action = str_take_until(&rest, '|');
+
+		TRY(authorize_action(rq, arena_str(rq->arena, action).p, bucket, key, which, tags));
+	}
+	return ERR_OK;
+}
+
+/* ---- the source of a copy ---- */
+
+static err
+bad_source(const char *why)
+{
+	return err_s3f(S3_InvalidArgument, "Invalid copy source object key: %s", why);
+}
+
+/*
+ * "/bucket/key?versionId=...", URL-encoded, the first slash optional. The version is cut off before decoding, so that a key may hold
+ * a question mark.
+ */
+static err
+source_parse(struct s3_req *rq, str text, str *ret_bucket, struct s3_source *s)
+{
+	str path = text, bucket;
+	ptrdiff_t at = str_find_str(text, STR("?versionId="));
+
+	if (str_starts(text, STR("arn:")))
+		return err_s3f(S3_NotImplemented, "Access points are not implemented: x-amz-copy-source takes bucket/key.");
+	s->which.kind = WHICH_CURRENT;
+	if (at >= 0) {
+		path = str_sub(text, 0, (size_t)at);
+		TRY(which_parse(str_skip(text, (size_t)at + sizeof("?versionId=") - 1), &s->which));
+	}
+	if (str_starts(path, STR("/")))
+		path = str_skip(path, 1);
+	if (!url_decode(rq->arena, path, URL_PLUS_IS_SPACE, &path))
+		return bad_source("it holds a broken %-escape.");
+	bucket = str_take_until(&path, '/');
+	if (str_empty(bucket) || str_empty(path))
+		return bad_source("it must be bucket/key.");
+	if (!str_is_utf8(path))
+		return bad_source("it is not valid UTF-8.");
+	*ret_bucket = bucket;
+	s->key = path;
+	return ERR_OK;
+}
+
+static err
+source_check(struct s3_req *rq, const char *permission)
+{
+	str text = s3_header(rq, STR("x-amz-copy-source")), bucket;
+	struct s3_source *s = ARENA_NEW(rq->arena, struct s3_source);
+
+	TRY(source_parse(rq, text, &bucket, s));
+	if (str_eq(bucket, rq->bucket.name)) {
+		s->bucket = rq->bucket;
+	} else {
+		err_v e = catalog_bucket(rq->store->catalog, bucket, rq->wait, rq->arena, &s->bucket);
+
+		if (err_is(e, S3_NoSuchBucket))
+			s3_detail(rq, "BucketName", bucket);
+		if (!err_ok(e))
+			return e;
+	}
+	TRY(actions_check(rq, permission, &s->bucket, s->key, &s->which, NULL));
+	rq->source = s;
+	return ERR_OK;
+}
+
+/* ---- the request ---- */
+
+/* Uploads may carry tags in their head; a copy's count only if they replace those of the source. */
+static bool
+sets_tags(struct s3_req *rq)
+{
+	if (rq->op != OP_PutObject && rq->op != OP_CreateMultipartUpload && rq->op != OP_CopyObject)
+		return false;
+	if (str_empty(s3_header(rq, STR("x-amz-tagging"))))
+		return false;
+	return rq->op != OP_CopyObject || str_eq_nocase(s3_header(rq, STR("x-amz-tagging-directive")), STR("REPLACE"));
+}
+
+err_v
+authorize(struct s3_req *rq)
+{
+	const struct operation *op = operation(rq->op);
+	const struct bucket *bucket = rq->bucket.name.p != NULL ? &rq->bucket : NULL;
+	struct pairs tags = { 0 };
+
+	if (sets_tags(rq)) {
+		TRY(headers_tagging(rq->head, rq->arena, &tags));
+		TRY(authorize_action(rq, "s3:PutObjectTagging", bucket, rq->key, NULL, &tags));
+	}
+	TRY(actions_check(rq, op->permissions, bucket, rq->key, &rq->which, &tags));
+	if (rq->op == OP_DeleteObject && rq->which.kind == WHICH_VERSION)
+		TRY(authorize_action(rq, "s3:DeleteObjectVersion", bucket, rq->key, &rq->which, NULL));
+	if (rq->op == OP_CopyObject || rq->op == OP_UploadPartCopy)
+		TRY(source_check(rq, op->source));
+	return ERR_OK;
+}
+
+/* What the handler left for the answer would tell what the caller may not know. */
+static err
+hidden(struct s3_req *rq)
+{
+	rq->ndetails = rq->nerror_headers = 0;
+	return err_s3(S3_AccessDenied);
+}
+
+err_v
+authorize_missing(struct s3_req *rq, err_v e)
+{
+	const struct bucket *bucket = rq->source != NULL ? &rq->source->bucket : &rq->bucket;
+	str message;
+	err_v may;
+
+	if ((!err_is(e, S3_NoSuchKey) && !err_is(e, S3_NoSuchVersion)) || bucket->name.p == NULL)
+		return e;
+	message = arena_str(rq->arena, str_c(err_context()));	/* the next question overwrites it */
+	may = authorize_action(rq, "s3:ListBucket", bucket, STR(""), NULL, NULL);
+	if (err_is(may, S3_AccessDenied))
+		return hidden(rq);
+	TRY(may);
+	return str_empty(message) ? err_s3((enum s3_error)e.code) : err_s3f((enum s3_error)e.code, "%.*s", STR_FMT(message));
+}

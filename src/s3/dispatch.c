@@ -1,0 +1,227 @@
+/*
+ * dispatch.c - one S3 request from its head to its answer.
+ *
+ * new -> located (route) -> identified (signature) -> bucket -> authorized -> payload opened -> handler. On a loop only operations of
+ * class QUICK are tried, with reads that may not wait; whatever would have to wait makes the request start anew on a
+ * worker, where location and identity are kept.
+ */
+#include "s3/dispatch.h"
+
+#include "base/mem.h"
+#include "base/panic.h"
+#include "s3/account.h"
+#include "s3/answer.h"
+#include "s3/authorize.h"
+#include "s3/aws_chunked.h"
+#include "s3/buckets.h"
+#include "s3/cors.h"
+#include "s3/failure.h"
+#include "s3/handlers.h"
+#include "s3/route.h"
+#include "s3/sigv4.h"
+
+typedef err_v handler_f(struct s3_req *);
+
+static handler_f *const handlers[OP_COUNT] = {
+#define OPERATION(name, method, scope, match, permissions, source, class, handler) [OP_##name] = handler,
+#include "tbl/operations.h"
+#undef OPERATION
+};
+
+err_v
+s3_not_implemented(struct s3_req *rq)
+{
+	return err_s3f(S3_NotImplemented, "A header or query you provided implies functionality that is not implemented: %s.",
+	    operation(rq->op)->name);
+}
+
+/* ---- stages ---- */
+
+static err
+locate(struct s3_req *rq)
+{
+	struct route route;
+	err_v e;
+
+	sigv4_hoisted(rq->http->head);
+	e = route_find(rq->store, rq->head, rq->arena, &route);
+	rq->op = route.op;
+	rq->bucket_name = route.bucket;
+	rq->key = route.key;
+	rq->virtual_host = route.virtual_host;
+	TRY(e);
+	if (operation(rq->op)->scope == OP_OBJECT && http_query(rq->head, STR("versionId")) != NULL)
+		TRY(which_parse(http_query_value(rq->head, STR("versionId")), &rq->which));
+	rq->stage = S3_LOCATED;
+	return ERR_OK;
+}
+
+/* Browsers do not sign the question whether they may ask. */
+static err
+identify(struct s3_req *rq, struct signature *ret)
+{
+	*ret = (struct signature){ .who.anonymous = true };
+	if (rq->head->method != HTTP_OPTIONS)
+		TRY(sigv4_authenticate(rq, ret));
+	rq->stage = S3_IDENTIFIED;
+	return ERR_OK;
+}
+
+/* A name that no bucket can have is told apart from one that none has. */
+static err
+bucket_find(struct s3_req *rq)
+{
+	err_v e;
+
+	if (operation(rq->op)->scope == OP_SERVICE || rq->op == OP_CreateBucket)
+		return ERR_OK;
+	e = catalog_bucket(rq->store->catalog, rq->bucket_name, rq->wait, rq->arena, &rq->bucket);
+	if (err_is(e, S3_NoSuchBucket)) {
+		TRY(bucket_name_check(rq->store->dialect, rq->bucket_name));
+		return err_s3(S3_NoSuchBucket);
+	}
+	return e;
+}
+
+/* Only these carry something that a handler reads. */
+static err
+payload_open(struct s3_req *rq, const struct signature *sig)
+{
+	if (rq->head->method != HTTP_PUT && rq->head->method != HTTP_POST)
+		return ERR_OK;
+	return aws_body_open(sig, rq->head, byte_source_body(rq->body), rq->arena, &rq->payload);
+}
+
+static err
+serve(struct s3_req *rq)
+{
+	struct signature sig = { .who.anonymous = true };
+
+	if (rq->stage < S3_LOCATED)
+		TRY(locate(rq));
+	if (rq->stage < S3_IDENTIFIED)
+		TRY(identify(rq, &sig));
+	TRY(bucket_find(rq));
+	TRY(authorize(rq));
+	TRY(payload_open(rq, &sig));
+	if (rq->bucket.has_cors && http_header_has(rq->head, STR("origin")))
+		TRY(cors_answer(rq));
+	return handlers[rq->op](rq);
+}
+
+/* ---- the http_handler ---- */
+
+static struct s3_req *
+request_new(struct store *store, struct http_req *http)
+{
+	struct s3_req *rq = ARENA_NEW(http->arena, struct s3_req);
+
+	rq->magic = S3_REQ_MAGIC;
+	rq->store = store;
+	rq->http = http;
+	rq->head = http->head;
+	rq->arena = http->arena;
+	rq->resp = http->resp;
+	rq->body = http->body;
+	rq->op = OP_NONE;
+	rq->who.anonymous = true;
+	rq->which.kind = WHICH_CURRENT;
+	rq->decision = AUDIT_NOT_ASKED;
+	http->user = rq;
+	return rq;
+}
+
+/* Forget what a try on the loop left behind. */
+static void
+request_again(struct s3_req *rq)
+{
+	resp_reset(rq->resp);
+	rq->ndetails = rq->nerror_headers = 0;
+	rq->bucket = (struct bucket){ 0 };
+	rq->source = NULL;
+	rq->error = 0;
+	rq->decision = AUDIT_NOT_ASKED;
+}
+
+/* Serve and answer. ERR_WOULD_BLOCK: nothing is sent yet, and a worker must do it again. */
+static err
+run(struct s3_req *rq)
+{
+	err_v e = serve(rq);
+
+	if (!err_ok(e) && !err_is(e, ERR_WOULD_BLOCK.code) && resp_status_sent(rq->resp) == 0)
+		e = authorize_missing(rq, e);
+	if (err_is(e, ERR_WOULD_BLOCK.code) && rq->wait == KV_NO_WAIT)
+		return e;
+	return err_ok(e) ? ERR_OK : failure_answer(rq, e);
+}
+
+static enum http_next
+quick(void *ctx, struct http_req *http)
+{
+	struct s3_req *rq = request_new(ctx, http);
+	enum http_next next = HTTP_ANSWERED;
+	err_v e;
+
+	panic_note(http->id);
+	rq->wait = KV_NO_WAIT;
+	e = locate(rq);
+	if (!err_ok(e))
+		e = failure_answer(rq, e);
+	else if (operation(rq->op)->class == OP_QUICK)
+		e = run(rq);
+	else
+		next = HTTP_NEEDS_WORKER;
+	if (!err_ok(e)) {
+		request_again(rq);
+		next = HTTP_NEEDS_WORKER;
+	}
+	panic_note(NULL);
+	return next;
+}
+
+static void
+full(void *ctx, struct http_req *http)
+{
+	struct s3_req *rq = http->user != NULL ? http->user : request_new(ctx, http);
+	err_v e;
+
+	CHECK_OBJ(rq, S3_REQ_MAGIC);
+	panic_note(http->id);
+	rq->wait = KV_MAY_BLOCK;
+	e = run(rq);
+	assert(err_ok(e));
+	aws_body_close(&rq->payload);
+	panic_note(NULL);
+}
+
+/* Refused by the server itself: its status picks the code. */
+static void
+refuse(void *ctx, struct http_req *http, int status, const char *why)
+{
+	static const struct { int status; enum s3_error code; } codes[] = {
+		{ 408, S3_RequestTimeout }, { 414, S3_RequestHeaderSectionTooLarge }, { 431, S3_RequestHeaderSectionTooLarge },
+		{ 501, S3_NotImplemented }, { 503, S3_SlowDown },
+	};
+	struct s3_req *rq = http->user != NULL ? http->user : request_new(ctx, http);
+	enum s3_error code = S3_InvalidRequest;
+	err_v e;
+
+	for (size_t i = 0; i < COUNT(codes); i++)
+		if (codes[i].status == status)
+			code = codes[i].code;
+	e = failure_answer(rq, err_s3f(code, "%s", why));
+	assert(err_ok(e));
+}
+
+static void
+done(void *ctx, struct http_req *http)
+{
+	account(ctx, http, http->user);
+}
+
+struct http_handler
+s3_handler(struct store *store)
+{
+	return (struct http_handler){ .ctx = store, .quick = quick, .full = full, .refuse = refuse, .done = done };
+}

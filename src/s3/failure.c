@@ -1,0 +1,164 @@
+/*
+ * failure.c - S3's error XML.
+ *
+ * Amazon S3 API Reference, "Error Responses". The message is that of the error, or of its row in tbl/errors.h; the context of
+ * an errno goes to the log, with the request id that the client sees.
+ */
+#include "s3/failure.h"
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/panic.h"
+#include "http/xml_out.h"
+#include "s3/cors.h"
+#include "s3/metrics.h"
+
+#define XML_MAX (1u << 20)
+#define RETRY_AFTER_S "1"
+#define HOST_ID "caisson"
+
+static const struct {
+	int errnum;
+	enum s3_error code;
+} translations[] = {
+	{ ENOSPC, S3_StorageFull }, { EDQUOT, S3_StorageFull },
+	{ EMFILE, S3_SlowDown }, { ENFILE, S3_SlowDown }, { ETIMEDOUT, S3_SlowDown }, { EAGAIN, S3_SlowDown },
+	{ EROFS, S3_ServiceUnavailable },
+};
+
+enum s3_error
+failure_code(err_v e)
+{
+	assert(e.code != 0 && e.code < S3_ERROR_COUNT);
+	if (e.code > 0)
+		return (enum s3_error)e.code;
+	for (size_t i = 0; i < COUNT(translations); i++)
+		if (translations[i].errnum == -e.code)
+			return translations[i].code;
+	return S3_InternalError;
+}
+
+void
+s3_detail(struct s3_req *rq, const char *element, str value)
+{
+	if (rq->ndetails < S3_DETAILS_MAX)
+		rq->details[rq->ndetails++] = (struct pair){ str_c(element), value };
+}
+
+void
+s3_error_header(struct s3_req *rq, const char *name, str value)
+{
+	if (rq->nerror_headers < S3_DETAILS_MAX)
+		rq->error_headers[rq->nerror_headers++] = (struct pair){ str_c(name), value };
+}
+
+static bool
+has_detail(const struct s3_req *rq, const char *element)
+{
+	for (unsigned i = 0; i < rq->ndetails; i++)
+		if (str_eq(rq->details[i].name, str_c(element)))
+			return true;
+	return false;
+}
+
+/* Elements that follow from the request alone. */
+static void
+common_details(struct s3_req *rq, enum s3_error code)
+{
+	if (code == S3_NoSuchKey && !has_detail(rq, "Key"))
+		s3_detail(rq, "Key", rq->key);
+	if ((code == S3_NoSuchBucket || code == S3_BucketNotEmpty) && !has_detail(rq, "BucketName"))
+		s3_detail(rq, "BucketName", rq->bucket_name);
+	if (code == S3_MethodNotAllowed && !has_detail(rq, "Method") && rq->head != NULL)
+		s3_detail(rq, "Method", rq->head->method_text);
+}
+
+static void
+error_xml(struct s3_req *rq, enum s3_error code, str message, struct buf *b)
+{
+	xml_begin(b, "Error", false);
+	xml_text(b, "Code", str_c(s3_error_info(code)->code));
+	xml_text(b, "Message", message);
+	for (unsigned i = 0; i < rq->ndetails; i++)
+		xml_text(b, rq->details[i].name.p, rq->details[i].value);
+	buf_add_c(b, "<Resource>/");
+	xml_escape(b, rq->bucket_name);
+	if (!str_empty(rq->key))
+		buf_add_c(b, "/");
+	xml_escape(b, rq->key);
+	buf_add_c(b, "</Resource>");
+	xml_text(b, "RequestId", str_c(rq->http->id));
+	xml_text(b, "HostId", STR(HOST_ID));
+	xml_close(b, "Error");
+}
+
+/* The client went away, or never read what was sent: nobody is left to be told, and nothing here is broken. */
+static bool
+client_gone(err_v e)
+{
+	return e.code == -EPIPE || e.code == -ECONNRESET || e.code == -ECANCELED || e.code == -ESHUTDOWN;
+}
+
+static void
+log_failure(const struct s3_req *rq, err_v e, str context)
+{
+	if (e.code > 0 && e.code != S3_InternalError)
+		return;
+	if (client_gone(e))
+		return;
+	log_error("request=%s op=%s bucket=%.*s sent=%d errno=%d: %.*s", rq->http->id, s3_op_name(rq->op), STR_FMT(rq->bucket_name),
+	    resp_status_sent(rq->resp), e.code < 0 ? -e.code : 0, STR_FMT(context));
+}
+
+static err
+send_error(struct s3_req *rq, enum s3_error code, str message)
+{
+	AUTO(buf_done) struct buf b;
+	int status = s3_error_info(code)->status;
+
+	resp_reset(rq->resp);
+	if (rq->bucket.has_cors && http_header_has(rq->head, STR("origin"))) {
+		err_v e = cors_answer(rq);
+
+		if (err_is(e, ERR_WOULD_BLOCK.code))
+			return e;	/* what else fails there is not what the client asked about */
+	}
+	resp_status(rq->resp, status);
+	for (unsigned i = 0; i < rq->nerror_headers; i++)
+		resp_header(rq->resp, rq->error_headers[i].name, rq->error_headers[i].value);
+	if (status == 503)
+		resp_header(rq->resp, STR("Retry-After"), STR(RETRY_AFTER_S));
+	resp_header(rq->resp, STR("Content-Type"), STR("application/xml"));
+	if (rq->head != NULL && rq->head->method == HTTP_HEAD)
+		return resp_send(rq->resp, STR_NONE);
+	common_details(rq, code);
+	buf_init(&b, XML_MAX);
+	error_xml(rq, code, message, &b);
+	return resp_send(rq->resp, buf_str(&b));
+}
+
+err_v
+failure_answer(struct s3_req *rq, err_v e)
+{
+	str context = arena_str(rq->arena, str_c(err_context()));	/* before anything else fails */
+	enum s3_error code = failure_code(e);
+	str message = e.code > 0 && !str_empty(context) ? context : str_c(s3_error_info(code)->message);
+	err_v sent;
+
+	rq->error = (int)code;
+	if (resp_status_sent(rq->resp) != 0) {
+		log_failure(rq, e, context);
+		resp_close(rq->resp);
+		return ERR_OK;
+	}
+	if (code == S3_NotModified) {
+		resp_status(rq->resp, 304);
+		sent = resp_send(rq->resp, STR_NONE);
+	} else {
+		sent = send_error(rq, code, message);
+	}
+	if (err_is(sent, ERR_WOULD_BLOCK.code))
+		return sent;
+	log_failure(rq, e, context);
+	return ERR_OK;		/* if sending failed the connection is closed already */
+}
