@@ -27,7 +27,8 @@ struct aws_body;
 
 /*
  * Reads nothing yet. S3_MissingContentLength (aws-chunked without x-amz-decoded-content-length), S3_InvalidArgument,
- * S3_InvalidRequest (x-amz-trailer that is not understood), and what checksum_want_read() finds. The struct signature is copied as far as needed.
+ * S3_InvalidRequest (x-amz-trailer that is not understood), and what checksum_want_read() finds. The struct signature is
+ * copied as far as needed.
  */
 err aws_body_open(const struct signature *, const struct http_head *, struct byte_source, struct arena *, struct aws_body **ret);
 /* Wipes and frees; NULL is fine. */

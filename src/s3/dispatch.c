@@ -7,6 +7,7 @@
  */
 #include "s3/dispatch.h"
 
+#include "base/clock.h"
 #include "base/mem.h"
 #include "base/panic.h"
 #include "s3/account.h"
@@ -56,15 +57,30 @@ locate(struct s3_req *rq)
 	return ERR_OK;
 }
 
+static err_v
+find_in_access(void *ctx, str access_key, str token, struct arena *arena, struct principal *ret, struct secret *ret_secret)
+{
+	return access_key_find(ctx, access_key, token, arena, ret, ret_secret);
+}
+
 /* Browsers do not sign the question whether they may ask. */
 static err
 identify(struct s3_req *rq, struct signature *ret)
 {
+	struct sigv4_keys keys = { rq->store->access, find_in_access };
+	err_v e;
+
 	*ret = (struct signature){ .who.anonymous = true };
-	if (rq->head->method != HTTP_OPTIONS)
-		TRY(sigv4_authenticate(rq, ret));
-	rq->stage = S3_IDENTIFIED;
-	return ERR_OK;
+	if (rq->head->method == HTTP_OPTIONS)
+		return ERR_OK;
+	e = sigv4_check(rq->store->signing, &keys, rq->head, clock_wall_ms(), rq->arena, ret);
+	for (unsigned i = 0; i < ret->ndetails; i++)
+		s3_detail(rq, ret->detail[i].name.p, ret->detail[i].value);
+	if (err_ok(e)) {
+		rq->who = ret->who;
+		rq->stage = S3_IDENTIFIED;
+	}
+	return e;
 }
 
 /* A name that no bucket can have is told apart from one that none has. */
@@ -104,8 +120,7 @@ serve(struct s3_req *rq)
 	TRY(bucket_find(rq));
 	TRY(authorize(rq));
 	TRY(payload_open(rq, &sig));
-	if (rq->bucket.has_cors && http_header_has(rq->head, STR("origin")))
-		TRY(cors_answer(rq));
+	TRY(cors_answer(rq));
 	return handlers[rq->op](rq);
 }
 

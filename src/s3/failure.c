@@ -117,12 +117,8 @@ send_error(struct s3_req *rq, enum s3_error code, str message)
 	int status = s3_error_info(code)->status;
 
 	resp_reset(rq->resp);
-	if (rq->bucket.has_cors && http_header_has(rq->head, STR("origin"))) {
-		err_v e = cors_answer(rq);
-
-		if (err_is(e, ERR_WOULD_BLOCK.code))
-			return e;	/* what else fails there is not what the client asked about */
-	}
+	if (rq->head != NULL)
+		TRY(cors_answer(rq));
 	resp_status(rq->resp, status);
 	for (unsigned i = 0; i < rq->nerror_headers; i++)
 		resp_header(rq->resp, rq->error_headers[i].name, rq->error_headers[i].value);

@@ -1,11 +1,14 @@
 /*
- * signing_cache.h - what sigv4.c asks of the cache of derived signing keys (made and freed by s3/sigv4.h).
+ * signing_cache.h - derived signing keys: bounded, shared by all threads.
  */
 #pragma once
 
 #include "base/str.h"
 
 struct signing_cache;
+
+struct signing_cache *signing_cache_new(void);
+void signing_cache_free(struct signing_cache **);
 
 /* What a signing key is derived from. Names that are longer than any real one are not kept. */
 struct signing_name {

@@ -7,15 +7,12 @@
  */
 #include "s3/sigv4.h"
 
-#include "base/clock.h"
 #include "base/digest.h"
 #include "base/mem.h"
 #include "base/panic.h"
 #include "base/text.h"
 #include "http/date.h"
-#include "s3/aws_chunked.h"
 #include "s3/canonical.h"
-#include "s3/signing_cache.h"
 
 #define ALGORITHM "AWS4-HMAC-SHA256"
 #define TERMINATOR "aws4_request"
@@ -415,11 +412,18 @@ signature_check(struct signing_cache *cache, const struct secret *secret, const 
 	return ERR_OK;
 }
 
+/* Never kept longer than the check of one request. */
+static void
+secret_forget(struct secret *s)
+{
+	explicit_bzero(s, sizeof(*s));
+}
+
 static err
 claim_check(struct signing_cache *cache, const struct sigv4_keys *keys, const struct http_head *head, uint64_t now_ms,
     const struct claim *c, struct arena *arena, struct signature *sig)
 {
-	AUTO(secret_wipe) struct secret secret = { .len = 0 };
+	AUTO(secret_forget) struct secret secret = { .len = 0 };
 	err_v e;
 
 	TRY(time_check(c, now_ms, arena, sig));
@@ -491,7 +495,7 @@ sigv4_check(struct signing_cache *cache, const struct sigv4_keys *keys, const st
 	return claim_check(cache, keys, head, now_ms, &c, arena, ret);
 }
 
-/* ---- for dispatch ---- */
+/* ---- headers in the query ---- */
 
 void
 sigv4_hoisted(struct http_head *head)
@@ -512,22 +516,4 @@ sigv4_hoisted(struct http_head *head)
 		if (!skip)
 			head->header[head->headers++] = (struct http_header){ q->name, str_trim(q->value) };
 	}
-}
-
-static err_v
-find_in_access(void *ctx, str access_key, str token, struct arena *arena, struct principal *ret, struct secret *ret_secret)
-{
-	return access_key_find(ctx, access_key, token, arena, ret, ret_secret);
-}
-
-err_v
-sigv4_authenticate(struct s3_req *rq, struct signature *ret)
-{
-	struct sigv4_keys keys = { rq->store->access, find_in_access };
-	err_v e = sigv4_check(rq->store->signing, &keys, rq->head, clock_wall_ms(), rq->arena, ret);
-
-	for (unsigned i = 0; i < ret->ndetails; i++)
-		s3_detail(rq, ret->detail[i].name.p, ret->detail[i].value);
-	rq->who = ret->who;
-	return e;
 }

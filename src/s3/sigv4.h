@@ -8,10 +8,7 @@
 #pragma once
 
 #include "s3/s3.h"
-
-/* Derived signing keys: bounded, shared by all threads. Keys get in only by a signature that matched (signing_cache.h). */
-struct signing_cache *signing_cache_new(void);
-void signing_cache_free(struct signing_cache **);
+#include "s3/signing_cache.h"
 
 /* What x-amz-content-sha256 says of the payload. */
 enum payload_mode {
@@ -60,9 +57,6 @@ err sigv4_check(struct signing_cache *, const struct sigv4_keys *, const struct 
 
 /* The signing key for a date (8 digits) and region; for form uploads and tests. */
 void sigv4_key(str secret, str date, str region, uint8_t ret[32]);
-
-/* sigv4_check() for dispatch: fills rq->who, leaves the details with s3_detail(). */
-err sigv4_authenticate(struct s3_req *, struct signature *ret);
 
 /*
  * Presigners may move headers into the query ("x-amz-tagging=..."): make them headers of the head again, where no header of
