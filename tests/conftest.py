@@ -7,6 +7,7 @@ import pytest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
+from s3lib import Client  # noqa: E402
 from store import Store  # noqa: E402
 
 
@@ -43,6 +44,14 @@ def new_store(build):
 @pytest.fixture(scope="session")
 def s3(store):
     return store.client()
+
+
+@pytest.fixture
+def raw(store):
+    """A client that sends what it is told: tests/s3lib.py."""
+    client = Client(store.host, store.port, store.key, store.secret)
+    yield client
+    client.close()
 
 
 @pytest.fixture

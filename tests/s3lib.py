@@ -2,6 +2,7 @@
 
 Not for testing what SDKs do: tests/s3 uses the real ones.
 """
+import contextlib
 import datetime
 import hashlib
 import hmac
@@ -73,3 +74,23 @@ class Client:
         except BaseException:
             self.close()
             raise
+
+
+@contextlib.contextmanager
+def refused(code, status=None):
+    """The boto3 call in the block must fail with this S3 code (and status). Gives an object whose .error is the parsed answer."""
+    import botocore.exceptions
+    caught = Refusal()
+    try:
+        yield caught
+    except botocore.exceptions.ClientError as error:
+        caught.error = error.response
+        got = error.response["Error"]["Code"], error.response["ResponseMetadata"]["HTTPStatusCode"]
+        assert got[0] == code, f"want {code}, got {error}"
+        assert status is None or got[1] == status, f"want {status}, got {got[1]}"
+        return
+    raise AssertionError(f"not refused; want {code}")
+
+
+class Refusal:
+    error = None
