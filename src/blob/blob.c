@@ -10,7 +10,7 @@
 #include "base/panic.h"
 #include "blob/blob_impl.h"
 
-static const struct blob_ops *const engines[] = { &blob_mem_ops };
+static const struct blob_ops *const engines[] = { &blob_file_ops, &blob_mem_ops };
 
 static const struct blob_options defaults = {
 	.volume_max = UINT64_C(1) << 20,

@@ -103,8 +103,8 @@ err blob_backup(struct blobs *, const struct blob_ref *, const char *dir);
 err blobs_backup_sync(struct blobs *, const char *dir);
 
 struct blob_stats {
-	uint64_t files, volumes;
-	uint64_t bytes_live;		/* as far as known */
+	uint64_t volumes;
+	uint64_t files, bytes_live;	/* as far as known: the file engine counts from its start on */
 	uint64_t flushes, commits;
 	uint64_t disk_free, disk_size;	/* of the file system */
 };

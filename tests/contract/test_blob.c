@@ -19,7 +19,7 @@ static const struct blob_options small = {
 	.volume_max = 65536, .volume_bytes = 1 << 20, .direct_min = 300000,
 };
 
-static const char *const engines[] = { "memory" };
+static const char *const engines[] = { "memory", "file", "tmpfs" };
 
 struct env {
 	const char *engine;
@@ -40,7 +40,8 @@ static void
 env_start(struct env *e, const char *engine)
 {
 	*e = (struct env){ .engine = engine };
-	snprintf(e->dir, sizeof(e->dir), "/tmp/test_blob.XXXXXX");
+	/* The file engine on the disk, and on a file system without a disk. */
+	snprintf(e->dir, sizeof(e->dir), "%s/test_blob.XXXXXX", strcmp(engine, "tmpfs") == 0 ? "/dev/shm" : "/tmp");
 	if (mkdtemp(e->dir) == NULL)
 		abort();
 	if (strcmp(engine, "memory") == 0)
