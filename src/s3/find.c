@@ -1,9 +1,10 @@
 /*
- * find.c - the version of an object that a request means.
+ * find.c - the object that a request means.
  */
 #include "s3/find.h"
 
 #include "base/panic.h"
+#include "base/text.h"
 #include "http/date.h"
 #include "s3/answer.h"
 #include "s3/store.h"
@@ -54,4 +55,36 @@ object_find_source(struct s3_req *rq, struct object *ret)
 	TRY(e);
 	*ret = o;
 	return ERR_OK;
+}
+
+err_v
+object_conditions(struct s3_req *rq, str key, const struct conditions *c)
+{
+	static const struct which current = { .kind = WHICH_CURRENT };
+	struct object o;
+	err_v e;
+
+	if (!conditions_any(c))
+		return ERR_OK;
+	e = catalog_get(rq->store->catalog, &rq->bucket, key, &current, rq->wait, rq->arena, &o);
+	if (!err_ok(e) && !err_is(e, S3_NoSuchKey))
+		return e;
+	return conditions_write(c, err_ok(e) && !o.delete_marker ? &o : NULL);
+}
+
+str
+object_url(struct s3_req *rq, str key)
+{
+	AUTO(buf_done) struct buf b = { 0 };
+
+	buf_init(&b, 65536);
+	buf_add_c(&b, rq->http->tls ? "https://" : "http://");
+	buf_add(&b, s3_header(rq, STR("host")));
+	if (!rq->virtual_host) {
+		buf_add_char(&b, '/');
+		buf_add(&b, rq->bucket.name);
+	}
+	buf_add_char(&b, '/');
+	url_encode(&b, key, URL_KEEP_SLASH);
+	return arena_str(rq->arena, buf_str(&b));
 }

@@ -1,5 +1,5 @@
 /*
- * find.h - the version of an object that a request means, for all calls that need one to be there.
+ * find.h - the object that a request means: whether it is there, as the caller wants it, and where.
  */
 #pragma once
 
@@ -15,3 +15,7 @@ err object_find(struct s3_req *, struct object *ret);
  * source are checked too: S3_PreconditionFailed.
  */
 err object_find_source(struct s3_req *, struct object *ret);
+/* Would the conditions of a write hold now? What is bound to fail is refused before bytes move; the catalog asks again. */
+err object_conditions(struct s3_req *, str key, const struct conditions *);
+/* Where an object is found: for Location. */
+str object_url(struct s3_req *, str key);

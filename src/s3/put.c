@@ -6,6 +6,7 @@
  * asked again, atomically, by catalog_put().
  */
 #include "s3/answer.h"
+#include "s3/find.h"
 #include "s3/handlers.h"
 #include "s3/headers.h"
 #include "s3/store.h"
@@ -17,22 +18,6 @@ length_check(const struct s3_req *rq)
 	if (!rq->head->has_length && !rq->head->chunked)
 		return err_s3f(S3_MissingContentLength, "You must provide the Content-Length HTTP header.");
 	return ERR_OK;
-}
-
-/* Would the conditions hold now? An upload that is bound to fail is refused before it is sent. */
-static err
-conditions_early(struct s3_req *rq, const struct conditions *c)
-{
-	struct which current = { .kind = WHICH_CURRENT };
-	struct object o;
-	err_v e;
-
-	if (!conditions_any(c))
-		return ERR_OK;
-	e = catalog_get(rq->store->catalog, &rq->bucket, rq->key, &current, KV_MAY_BLOCK, rq->arena, &o);
-	if (!err_ok(e) && !err_is(e, S3_NoSuchKey))
-		return e;
-	return conditions_write(c, err_ok(e) && !o.delete_marker ? &o : NULL);
 }
 
 /* PUT /bucket/key - S3 API: PutObject */
@@ -57,7 +42,7 @@ s3_put_object(struct s3_req *rq)
 	TRY(checksum_want_read(rq->head, &plan.want));
 	TRY(conditions_parse(rq, CONDITIONS_WRITE, &conditions));
 	TRY(length_check(rq));
-	TRY(conditions_early(rq, &conditions));
+	TRY(object_conditions(rq, rq->key, &conditions));
 
 	sse_c_new(&key, &sse);
 	plan.sse = &sse;

@@ -94,7 +94,7 @@ stream_digests(struct stream *s)
 	const struct stream_plan *plan = s->plan;
 
 	s->set = checksum_want_set(&plan->want) | (plan->md5 ? DIGEST_BIT(DIGEST_MD5) : 0);
-	if (!plan->want.named && plan->alg_default)
+	if (plan->alg_also || (!plan->want.named && plan->alg_default))
 		s->set |= DIGEST_BIT(plan->alg);
 	if (s->payload != NULL) {
 		aws_body_want(s->payload, s->set, is_long(s) ? AWS_BODY_HELP : AWS_BODY_ALONE);
@@ -172,6 +172,8 @@ stream_verify(struct stream *s, struct stream_result *ret)
 	TRY(checksum_want_verify(&want, got.at));
 	if (s->plan->md5)
 		memcpy(ret->md5, got.at[DIGEST_MD5], sizeof(ret->md5));
+	if (s->plan->alg_also)
+		ret->also = checksum_of(s->plan->alg, CHECKSUM_FULL_OBJECT, got.at[s->plan->alg]);
 	if (want.named || s->plan->alg_default) {
 		alg = want.named ? want.alg : s->plan->alg;
 		ret->checksum = checksum_of(alg, CHECKSUM_FULL_OBJECT, got.at[alg]);

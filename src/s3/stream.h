@@ -20,6 +20,7 @@ struct stream_plan {
 	bool md5;			/* wanted for the ETag; not for SSE-C, whose ETag is random */
 	struct checksum_want want;	/* what the client declared: checksum_want_read() */
 	bool alg_default;		/* compute alg where the client named none */
+	bool alg_also;			/* compute alg whatever the client named */
 	enum digest_alg alg;
 };
 
@@ -30,6 +31,7 @@ struct stream_result {
 	struct blob_ref blob;		/* !is_inlined and size > 0: durable */
 	uint8_t md5[16];		/* if plan->md5 */
 	struct checksum checksum;	/* of the full bytes: the client's algorithm, or plan->alg; unset if neither */
+	struct checksum also;		/* if plan->alg_also: of plan->alg */
 };
 
 /*

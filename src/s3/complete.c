@@ -1,0 +1,253 @@
+/*
+ * complete.c - CompleteMultipartUpload: the parts become an object.
+ *
+ * No byte moves: the catalog turns the upload's record into the object's in one batch. Here the list of parts is read, and the
+ * ETag and the checksum of the whole are computed from those of the parts. The answer is sent at once; there is nothing
+ * to wait for that would need white space to keep the connection alive.
+ *
+ * x-amz-checksum-* of this request speak of the object, not of the XML.
+ */
+#include "base/panic.h"
+#include "http/xml_out.h"
+#include "s3/answer.h"
+#include "s3/find.h"
+#include "s3/handlers.h"
+#include "s3/multipart.h"
+#include "s3/store.h"
+
+#define COMPLETE_BODY_MAX (4u << 20)	/* 10,000 parts with ETags and checksums */
+
+struct completion {
+	struct s3_req *rq;
+	struct part_choice *choice;
+	unsigned n;
+	bool has_size;
+	uint64_t size;			/* x-amz-mp-object-size */
+	bool has_type;
+	enum checksum_type type;	/* x-amz-checksum-type */
+	str checksum[DIGEST_COUNT];	/* x-amz-checksum-<algorithm> */
+};
+
+/* ---- what the request says ---- */
+
+static str
+etag_bare(str text)
+{
+	str s = str_trim(text);
+
+	if (s.len >= 2 && str_starts(s, STR("\"")) && str_ends(s, STR("\"")))
+		return str_sub(s, 1, s.len - 2);
+	return s;
+}
+
+static err
+choice_checksum(const struct xml_node *part, uint32_t number, struct checksum *ret)
+{
+	for (int i = DIGEST_MD5 + 1; i < DIGEST_COUNT; i++) {
+		enum digest_alg alg = (enum digest_alg)i;
+		str text = xml_child_text(part, checksum_tag(alg));
+		uint8_t value[DIGEST_MAX];
+
+		if (text.p == NULL)
+			continue;
+		if (ret->set)
+			return err_s3f(S3_InvalidRequest, "Part %u has checksums of two algorithms.", number);
+		if (!checksum_text_parse(alg, text, 0, value))
+			return err_s3f(S3_InvalidPart, "The %s of part %u is not the checksum of a part.", checksum_tag(alg), number);
+		*ret = checksum_of(alg, CHECKSUM_FULL_OBJECT, value);
+	}
+	return ERR_OK;
+}
+
+static err
+choice_read(const struct xml_node *part, struct part_choice *ret)
+{
+	struct part_choice c = { .etag = etag_bare(xml_child_text(part, "ETag")) };
+	str number = xml_child_text(part, "PartNumber");
+	uint64_t n;
+
+	if (!str_eq(part->name, STR("Part")) || number.p == NULL || xml_child(part, "ETag") == NULL)
+		return err_s3f(S3_MalformedXML, "Each Part has a PartNumber and an ETag.");
+	if (!str_u64(number, &n) || n < 1 || n > PARTS_MAX)
+		return err_s3f(S3_InvalidArgument, "PartNumber must be an integer between 1 and %u, inclusive", PARTS_MAX);
+	c.number = (uint32_t)n;
+	TRY(choice_checksum(part, c.number, &c.checksum));
+	*ret = c;
+	return ERR_OK;
+}
+
+static err
+choices_read(const struct xml_node *root, struct arena *a, struct completion *c)
+{
+	if (!str_eq(root->name, STR("CompleteMultipartUpload")))
+		return err_s3f(S3_MalformedXML, "A CompleteMultipartUpload is expected.");
+	if (root->children == 0)
+		return err_s3f(S3_MalformedXML, "You must specify at least one part");
+	if (root->children > PARTS_MAX)
+		return err_s3(S3_TooManyParts);
+	c->choice = ARENA_ARRAY(a, struct part_choice, root->children);
+	for (const struct xml_node *part = root->child; part != NULL; part = part->next, c->n++) {
+		TRY(choice_read(part, &c->choice[c->n]));
+		if (c->n > 0 && c->choice[c->n].number <= c->choice[c->n - 1].number)
+			return err_s3(S3_InvalidPartOrder);
+	}
+	return ERR_OK;
+}
+
+static err
+head_read(const struct http_head *h, struct completion *c)
+{
+	str size = http_header(h, STR("x-amz-mp-object-size")), type = http_header(h, STR("x-amz-checksum-type"));
+
+	c->has_size = size.p != NULL;
+	if (c->has_size && !str_u64(size, &c->size))
+		return err_s3f(S3_InvalidRequest, "Value for x-amz-mp-object-size header is invalid.");
+	c->has_type = type.p != NULL;
+	if (c->has_type && !checksum_type_parse(type, &c->type))
+		return err_s3f(S3_InvalidRequest, "Value for x-amz-checksum-type header is invalid.");
+	for (int i = DIGEST_MD5 + 1; i < DIGEST_COUNT; i++)
+		c->checksum[i] = http_header(h, checksum_header((enum digest_alg)i));
+	return ERR_OK;
+}
+
+static err
+list_read(struct s3_req *rq, struct completion *c)
+{
+	struct xml_node *root;
+	str body = STR("");
+	err_v e;
+
+	if (rq->payload != NULL) {
+		e = aws_body_read_all(rq->payload, rq->arena, COMPLETE_BODY_MAX, NULL, &body);
+		if (err_is(e, S3_EntityTooLarge))
+			return err_s3f(S3_MalformedXML, "The XML is longer than the %u bytes allowed.", COMPLETE_BODY_MAX);
+		TRY(e);
+	}
+	if (str_empty(body))
+		return err_s3f(S3_MalformedXML, "The request has no body; this call takes XML.");
+	TRY(xml_parse(body, rq->arena, &root));
+	return choices_read(root, rq->arena, c);
+}
+
+/*
+ * Where an upload named no algorithm, parts keep the default one only; what their senders chose besides was verified when
+ * they came, and cannot be compared again.
+ */
+static void
+choices_fit(struct completion *c, const struct upload *u)
+{
+	for (unsigned i = 0; i < c->n; i++)
+		if (!u->checksum_set && c->choice[i].checksum.alg != u->checksum_alg)
+			c->choice[i].checksum.set = false;
+}
+
+/* ---- what follows from the parts ---- */
+
+static err
+check_choices(const struct completion *c, const struct upload *u)
+{
+	str name = checksum_name(u->checksum_alg);
+
+	for (unsigned i = 0; i < c->n; i++)
+		if (u->checksum_set && u->checksum_type == CHECKSUM_COMPOSITE && !c->choice[i].checksum.set)
+			return err_s3f(S3_InvalidRequest, "The upload was created using a %.*s checksum. The complete request must "
+			    "include the checksum for each part. It was missing for part %u in the request.",
+			    STR_FMT(name), c->choice[i].number);
+	if (c->has_type && c->type != u->checksum_type)
+		return err_s3f(S3_InvalidRequest, "The upload was created using the %.*s checksum mode. The complete request must "
+		    "use the same checksum mode.", STR_FMT(checksum_type_name(u->checksum_type)));
+	return ERR_OK;
+}
+
+static err
+check_size(const struct completion *c, const struct part *parts, unsigned n)
+{
+	uint64_t size = 0;
+
+	for (unsigned i = 0; i < n; i++)
+		size += parts[i].size;
+	if (c->has_size && c->size != size)
+		return err_s3f(S3_InvalidRequest, "The provided 'x-amz-mp-object-size' header value %llu does not match what was "
+		    "computed: %llu", (unsigned long long)c->size, (unsigned long long)size);
+	return ERR_OK;
+}
+
+static err
+check_checksum(const struct completion *c, const struct upload *u, const struct checksum *whole)
+{
+	for (int i = DIGEST_MD5 + 1; i < DIGEST_COUNT; i++) {
+		enum digest_alg alg = (enum digest_alg)i;
+		uint8_t value[DIGEST_MAX];
+
+		if (c->checksum[i].p == NULL)
+			continue;
+		if (alg != u->checksum_alg)
+			return err_s3f(S3_InvalidRequest, "Checksum Type mismatch occurred, expected checksum Type: %.*s, actual checksum "
+			    "Type: %.*s", STR_FMT(checksum_name(u->checksum_alg)), STR_FMT(checksum_name(alg)));
+		if (!checksum_text_parse(alg, c->checksum[i], c->n, value))
+			return err_s3f(S3_InvalidRequest, "Value for %.*s header is invalid.", STR_FMT(checksum_header(alg)));
+		if (!whole->set || memcmp(value, whole->value, digest_len(alg)) != 0)
+			return err_s3f(S3_BadDigest, "The %.*s you specified did not match the calculated checksum.",
+			    STR_FMT(checksum_name(alg)));
+	}
+	return ERR_OK;
+}
+
+/* Called by the catalog with the chosen parts, before the commit. */
+static err_v
+finish(void *arg, const struct upload *u, const struct part *parts, unsigned n, struct object *o)
+{
+	const struct completion *c = arg;
+	struct checksum whole;
+
+	assert(n == c->n);
+	TRY(check_choices(c, u));
+	TRY(check_size(c, parts, n));
+	checksum_of_parts(u->checksum_alg, u->checksum_type, parts, n, &whole);
+	TRY(check_checksum(c, u, &whole));
+	o->etag = etag_of_parts(c->rq->arena, parts, n);
+	o->checksum = whole;
+	return ERR_OK;
+}
+
+/* POST /bucket/key?uploadId=ID - S3 API: CompleteMultipartUpload */
+err_v
+s3_complete_upload(struct s3_req *rq)
+{
+	AUTO(buf_done) struct buf b = { 0 };
+	struct completion c = { .rq = rq };
+	struct conditions conditions;
+	struct version_id version;
+	struct upload u;
+	struct object o;
+	struct id id;
+	err_v e;
+
+	if (!id_parse(http_query_value(rq->head, STR("uploadId")), &id))
+		return err_s3(S3_NoSuchUpload);
+	TRY(conditions_parse(rq, CONDITIONS_WRITE, &conditions));
+	TRY(head_read(rq->head, &c));
+	TRY(list_read(rq, &c));
+	/* It may have been completed already: then the catalog knows whether this is the same request again. */
+	e = upload_find(rq, &u);
+	if (err_ok(e))
+		choices_fit(&c, &u);
+	else if (!err_is(e, S3_NoSuchUpload))
+		return e;
+	TRY(catalog_upload_complete(rq->store->catalog, &rq->bucket, rq->key, id, c.choice, c.n, &conditions, finish, &c,
+	    rq->arena, &o, &version));
+
+	buf_init(&b, 64u << 10);
+	xml_begin(&b, "CompleteMultipartUploadResult", true);
+	xml_text(&b, "Location", object_url(rq, rq->key));
+	xml_text(&b, "Bucket", rq->bucket.name);
+	xml_text(&b, "Key", rq->key);
+	xml_etag(&b, "ETag", o.etag);
+	xml_checksum(rq->arena, &b, &o.checksum, o.parts);
+	if (o.checksum.set)
+		xml_text(&b, "ChecksumType", checksum_type_name(o.checksum.type));
+	xml_close(&b, "CompleteMultipartUploadResult");
+	answer_version(rq, version);
+	sse_c_headers(rq, &o.sse);
+	return answer_xml(rq, &b);
+}
