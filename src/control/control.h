@@ -8,16 +8,20 @@
 
 #include <stdatomic.h>
 
-#include "access/access.h"
+#include "access/audit.h"
 #include "base/buf.h"
 #include "blob/blob.h"
 #include "http/server.h"
 #include "meta/catalog.h"
 
+struct oidc;
+
 struct control {
 	struct catalog *catalog;
 	struct blobs *blobs;
 	struct access *access;
+	struct audit *audit;			/* may be NULL */
+	struct oidc *oidc;			/* control/oidc.h */
 	struct pool *pool;			/* workers of the data listener */
 	struct http_server *s3;			/* the data listener */
 	void (*metrics)(struct buf *out);	/* further metrics, of rooms above this one; may be NULL */

@@ -1,6 +1,7 @@
 /* Locks, lowest rank first: one may be taken only above all that are held. LOCK(name, why) */
 LOCK(PARAMS,      "the configuration snapshot pointer")
 LOCK(JOBS,        "background jobs: state and wake-up")
+LOCK(OIDC,        "keys of identity providers")
 LOCK(ACCESS,      "snapshot of keys and policies")
 LOCK(BUCKETS,     "cache of compiled bucket configuration")
 LOCK(KEY,         "stripes of keys in commit: held over the log flush, on purpose")
