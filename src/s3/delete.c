@@ -9,6 +9,7 @@
 #include "http/xml_out.h"
 #include "s3/answer.h"
 #include "s3/authorize.h"
+#include "s3/failure.h"
 #include "s3/handlers.h"
 #include "s3/store.h"
 
@@ -127,8 +128,7 @@ item_deleted(struct buf *b, const struct item *item, const struct deleted *d, st
 static void
 item_failed(struct buf *b, const struct item *item, err_v e)
 {
-	enum s3_error code = e.code > 0 ? (enum s3_error)e.code : err_is(e, -ENOSPC) ? S3_StorageFull : S3_InternalError;
-	const struct s3_error_info *info = s3_error_info(code);
+	const struct s3_error_info *info = s3_error_info((int)failure_code(e));
 	const char *message = e.code > 0 && err_context()[0] != '\0' ? err_context() : info->message;
 
 	xml_open(b, "Error");

@@ -155,29 +155,25 @@ stored_size(const struct stream *s, uint64_t plain)
 static err
 stream_verify(struct stream *s, struct stream_result *ret)
 {
-	struct checksum_want want = s->plan->want;
+	const struct stream_plan *plan = s->plan;
+	enum digest_alg alg = plan->want.named ? plan->want.alg : plan->alg;
 	struct digest_values got = { .set = s->set };
-	enum digest_alg alg;
 
 	if (s->payload != NULL) {
-		TRY(aws_body_finish(s->payload, &got));
+		TRY(aws_body_finish(s->payload, &got));	/* verifies, the trailer too */
+		s->through = true;
 	} else {
 		for (int i = 0; i < DIGEST_COUNT; i++)
 			if (s->set & DIGEST_BIT(i))
 				digests_get(s->digests, (enum digest_alg)i, got.at[i]);
+		TRY(checksum_want_verify(&plan->want, got.at));
 	}
-	s->through = true;
-	if (want.in_trailer && (s->payload == NULL || !aws_body_trailer(s->payload, &alg, want.value)))
-		return checksum_want_trailer(&want, STR_NONE);
-	TRY(checksum_want_verify(&want, got.at));
-	if (s->plan->md5)
+	if (plan->md5)
 		memcpy(ret->md5, got.at[DIGEST_MD5], sizeof(ret->md5));
-	if (s->plan->alg_also)
-		ret->also = checksum_of(s->plan->alg, CHECKSUM_FULL_OBJECT, got.at[s->plan->alg]);
-	if (want.named || s->plan->alg_default) {
-		alg = want.named ? want.alg : s->plan->alg;
+	if (plan->alg_also)
+		ret->also = checksum_of(plan->alg, CHECKSUM_FULL_OBJECT, got.at[plan->alg]);
+	if (plan->want.named || plan->alg_default)
 		ret->checksum = checksum_of(alg, CHECKSUM_FULL_OBJECT, got.at[alg]);
-	}
 	return ERR_OK;
 }
 
