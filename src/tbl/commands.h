@@ -6,6 +6,20 @@ COMMAND("serve", cmd_serve, "--data-dir DIR [--PARAMETER VALUE ...]",
     "Run a store until SIGTERM. --help-config lists all parameters.", "caisson serve --data-dir /var/lib/caisson --listen 0.0.0.0:9000")
 COMMAND("check-config", cmd_check_config, "[--config FILE] [--PARAMETER VALUE ...]",
     "Read flags, environment and file, and print every parameter as it would be.", "caisson check-config --config /etc/caisson/caisson.yaml")
+COMMAND("org", cmd_org, "COMMAND [--url URL] [--json] ...",
+    "Organizations: list, create, show, delete, set.", "caisson org list")
+COMMAND("user", cmd_user, "COMMAND [--url URL] [--json] ...",
+    "Users: list, create, set, delete.", "caisson user create alice --role admin")
+COMMAND("token", cmd_token, "COMMAND [--url URL] [--json] ...",
+    "Tokens of the control API: list, create, revoke.", "caisson token list")
+COMMAND("key", cmd_key, "COMMAND [--url URL] [--json] ...",
+    "Access keys: list, create, show, status, revoke, revoke-principal.", "caisson key create --duration 3600")
+COMMAND("policy", cmd_policy, "COMMAND [--url URL] [--json] ...",
+    "Organization policies: list, ensure, delete, can-i.", "caisson policy ensure readers.json")
+COMMAND("bucket", cmd_bucket, "COMMAND [--url URL] [--json] ...",
+    "Buckets: list, show, set.", "caisson bucket show models")
+COMMAND("oidc", cmd_oidc, "COMMAND [--url URL] [--json] ...",
+    "Identity providers: list, ensure, delete.", "caisson oidc ensure https://token.example.com caisson")
 COMMAND("manual", cmd_manual, "man|bash",
     "Print the manual page, or completion for bash.", "caisson manual bash > /usr/share/bash-completion/completions/caisson")
 COMMAND("version", cmd_version, "", "Print the version.", "caisson version")
