@@ -13,9 +13,9 @@
 static const struct blob_ops *const engines[] = { &blob_file_ops, &blob_mem_ops };
 
 static const struct blob_options defaults = {
-	.volume_max = UINT64_C(1) << 20,
+	.volume_max = UINT64_C(512) << 10,
 	.volume_bytes = UINT64_C(1) << 30,
-	.direct_min = UINT64_C(8) << 20,
+	.direct_min = UINT64_C(1) << 20,
 };
 
 err_v

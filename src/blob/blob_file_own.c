@@ -38,8 +38,10 @@ struct own_writer {
 	uint32_t *crc;			/* one for each block begun */
 	size_t ncrc, room;
 
-	/* From here on only while direct: the helper. */
 	bool direct;
+
+	/* From here on only with a helper. */
+	bool helped;
 	uint8_t *other;			/* the second buffer, when the helper does not have it */
 	pthread_t helper;
 	struct lock lock;
@@ -119,15 +121,19 @@ helper_main(void *arg)
 	return NULL;
 }
 
-/* One helper for each large upload under way: those are bounded by the workers. */
 static void
 go_direct(struct own_writer *w)
 {
 	int flags = fcntl(w->fd, F_GETFL);
 
-	if (flags < 0 || fcntl(w->fd, F_SETFL, flags | O_DIRECT) != 0)
-		return;
-	w->direct = true;
+	w->direct = flags >= 0 && fcntl(w->fd, F_SETFL, flags | O_DIRECT) == 0;
+}
+
+/* One for each large upload under way: those are bounded by the workers. */
+static void
+helper_begin(struct own_writer *w)
+{
+	w->helped = true;
 	w->other = mem_alloc_aligned(PAGE, PIECE);
 	lock_init(&w->lock, LOCK_WRITER);
 	cond_init(&w->wake);
@@ -146,7 +152,7 @@ helper_wait(struct own_writer *w) REQUIRES(w->lock)
 static void
 helper_end(struct own_writer *w)
 {
-	if (!w->direct)
+	if (!w->helped)
 		return;
 	lock_take(&w->lock);
 	w->quit = true;
@@ -156,7 +162,7 @@ helper_end(struct own_writer *w)
 	lock_done(&w->lock);
 	cond_done(&w->wake);
 	free(w->other);
-	w->direct = false;
+	w->helped = false;
 }
 
 static err_v
@@ -184,7 +190,9 @@ push(struct own_writer *w)
 {
 	if (!w->direct && w->size >= w->store->base.options.direct_min && w->piece.len % PAGE == 0)
 		go_direct(w);
-	if (w->direct) {
+	if (w->direct && !w->helped && w->piece.len == PIECE)
+		helper_begin(w);		/* more is to come, so there is something to overlap with */
+	if (w->helped) {
 		TRY(give(w));
 	} else {
 		TRY(write_piece(w->fd, &w->piece));
@@ -296,7 +304,7 @@ finish_bytes(struct own_writer *w)
 	TRY(add_tail(w));
 	if (w->piece.len > 0)
 		TRY(push(w));
-	if (w->direct) {
+	if (w->helped) {
 		lock_take(&w->lock);
 		e = helper_wait(w);
 		lock_drop(&w->lock);
