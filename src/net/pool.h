@@ -14,19 +14,27 @@
 
 struct pool;
 
+#define POOL_NOTE_LEN 16
+
 struct pool_task {
 	void (*run)(struct pool_task *);
+	char note[POOL_NOTE_LEN + 1];	/* what it works on, for pool_describe(): a request id; "" if nothing */
+	/* The pool's own from here on. */
 	struct pool_task *next;
 	uint64_t queued_ns;
 };
 
-/* threads workers; at most queue_max tasks wait; reserve workers run only tasks that are "small". */
+/*
+ * threads workers; at most queue_max tasks wait, a quarter of these places only for small ones; reserve workers
+ * (fewer than threads) run only tasks that are "small".
+ */
 struct pool *pool_new(const char *name, unsigned threads, unsigned queue_max, unsigned reserve);
 /* Waits for all tasks, joins, frees. */
 void pool_free(struct pool **);
 
+/* LARGE: may last as long as a slow client wants it to. */
 enum pool_class { POOL_SMALL, POOL_LARGE };
-/* false: the queue is full, nothing was taken; answer SlowDown. Never blocks. */
+/* false: the queue is full, nothing was taken; answer SlowDown. Never blocks. run() may free the task. */
 bool pool_put(struct pool *, struct pool_task *, enum pool_class);
 
 struct pool_stats { unsigned threads, busy, queued; uint64_t tasks, refused; uint64_t wait_ns_total; };

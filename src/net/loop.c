@@ -1,0 +1,396 @@
+/*
+ * loop.c - epoll, and a list of the connections of one loop.
+ *
+ * Under the lock: the list, and who has each connection. Only the loop's thread waits, calls back, and
+ * closes what is on the loop, so an event in hand always names a connection that still exists: nothing but
+ * the event of a connection itself and the sweep after the batch can remove it.
+ */
+#include "net/loop.h"
+
+#include <stdatomic.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/lock.h"
+#include "base/mem.h"
+#include "base/panic.h"
+
+#define EVENTS_MAX 128
+#define ACCEPTS_MAX 64			/* in a row, before connections get their turn */
+#define SWEEP_MS 250
+#define SWEEP_DRAINING_MS 20
+#define ACCEPT_PAUSE_MS 100		/* after running out of descriptors or memory */
+#define STACK_BYTES (1u << 20)
+
+struct loop {
+	unsigned magic;
+#define LOOP_MAGIC 0x6e07d3b5u
+	const struct loop_ops *ops;
+	void *ctx;
+	pthread_t thread;
+	int epoll_fd, wake_fd, listen_fd;
+	uint64_t accept_from_ms;	/* accepting pauses until then; 0: it does not */
+	uint64_t sweep_ms;		/* the newest sweep */
+	bool shut;			/* the deadline of the drain has passed */
+
+	struct lock lock;
+	struct conn *all;		/* GUARDED_BY(lock), like all below */
+	struct conn *ready;		/* event() is due without epoll */
+	unsigned n, on_loop;
+	uint64_t drain_ms;		/* deadline; UINT64_MAX: not draining */
+	atomic_bool drain;		/* set once, under the lock; read without */
+};
+
+static void
+epoll_change(struct loop *l, int op, int fd, uint32_t events, void *p)
+{
+	struct epoll_event e = { .events = events, .data.ptr = p };
+
+	if (epoll_ctl(l->epoll_fd, op, fd, &e) != 0)
+		PANIC("epoll_ctl %d: errno %d", op, errno);
+}
+
+struct loop *
+loop_new(const struct loop_ops *ops, void *ctx)
+{
+	struct loop *l = MEM_NEW(struct loop);
+
+	l->magic = LOOP_MAGIC;
+	l->ops = ops;
+	l->ctx = ctx;
+	l->listen_fd = -1;
+	l->drain_ms = UINT64_MAX;
+	lock_init(&l->lock, LOCK_LOOP);
+	l->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+	l->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (l->epoll_fd < 0 || l->wake_fd < 0)
+		PANIC("no descriptor left for a loop");
+	epoll_change(l, EPOLL_CTL_ADD, l->wake_fd, EPOLLIN, &l->wake_fd);
+	return l;
+}
+
+static void
+loop_wake(struct loop *l)
+{
+	uint64_t one = 1;
+
+	if (write(l->wake_fd, &one, sizeof(one)) < 0 && errno != EAGAIN)
+		PANIC("eventfd: errno %d", errno);
+}
+
+static void
+list_insert(struct loop *l, struct conn *c) REQUIRES(l->lock)
+{
+	c->loop = l;
+	c->prev = NULL;
+	c->next = l->all;
+	if (l->all != NULL)
+		l->all->prev = c;
+	l->all = c;
+	l->n++;
+}
+
+static void
+list_remove(struct loop *l, struct conn *c) REQUIRES(l->lock)
+{
+	assert(l->n > 0 && c->loop == l);
+	if (c->prev != NULL)
+		c->prev->next = c->next;
+	else
+		l->all = c->next;
+	if (c->next != NULL)
+		c->next->prev = c->prev;
+	c->loop = NULL;
+	l->n--;
+}
+
+/* From here on the loop's thread may have it any moment. */
+static void
+put_on_loop(struct loop *l, struct conn *c, enum loop_how how) REQUIRES(l->lock)
+{
+	assert(c->watched == 0 && !c->on_loop);
+	c->on_loop = true;
+	l->on_loop++;
+	if (how == LOOP_READY) {
+		c->chain = l->ready;
+		l->ready = c;
+		loop_wake(l);
+		return;
+	}
+	c->watched = EPOLLIN;
+	epoll_change(l, EPOLL_CTL_ADD, c->fd, EPOLLIN, c);
+}
+
+bool
+loop_add(struct loop *l, struct conn *c, enum loop_how how)
+{
+	bool taken;
+
+	CHECK_OBJ(l, LOOP_MAGIC);
+	CHECK_OBJ(c, CONN_MAGIC);
+	lock_take(&l->lock);
+	taken = !l->drain;
+	if (taken) {
+		list_insert(l, c);
+		put_on_loop(l, c, how);
+	}
+	lock_drop(&l->lock);
+	return taken;
+}
+
+void
+loop_give(struct loop *l, struct conn *c, enum loop_how how)
+{
+	CHECK_OBJ(l, LOOP_MAGIC);
+	CHECK_OBJ(c, CONN_MAGIC);
+	lock_take(&l->lock);
+	put_on_loop(l, c, how);
+	lock_drop(&l->lock);
+}
+
+void
+loop_watch(struct loop *l, struct conn *c, uint32_t events)
+{
+	assert(events != 0);
+	if (c->watched == events)
+		return;
+	epoll_change(l, c->watched == 0 ? EPOLL_CTL_ADD : EPOLL_CTL_MOD, c->fd, events, c);
+	c->watched = events;
+}
+
+/* Out of the epoll set, so that what a worker has never wakes the loop. */
+static void
+unwatch(struct loop *l, struct conn *c)
+{
+	if (c->watched != 0)
+		epoll_change(l, EPOLL_CTL_DEL, c->fd, 0, NULL);
+	c->watched = 0;
+}
+
+void
+loop_take(struct loop *l, struct conn *c)
+{
+	CHECK_OBJ(c, CONN_MAGIC);
+	unwatch(l, c);
+	lock_take(&l->lock);
+	assert(c->on_loop);
+	c->on_loop = false;
+	l->on_loop--;
+	lock_drop(&l->lock);
+}
+
+void
+loop_remove(struct loop *l, struct conn *c)
+{
+	CHECK_OBJ(l, LOOP_MAGIC);
+	CHECK_OBJ(c, CONN_MAGIC);
+	unwatch(l, c);
+	lock_take(&l->lock);
+	if (c->on_loop)
+		l->on_loop--;
+	c->on_loop = false;
+	list_remove(l, c);
+	lock_drop(&l->lock);
+}
+
+/* Until nobody is waiting, or for long enough. Running out of descriptors is waited out, not spun on. */
+static void
+accept_some(struct loop *l)
+{
+	for (unsigned i = 0; i < ACCEPTS_MAX; i++) {
+		int fd = accept4(l->listen_fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+
+		if (fd >= 0) {
+			l->ops->accepted(l->ctx, l, fd);
+			continue;
+		}
+		if (errno == EAGAIN)
+			return;
+		if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
+			epoll_change(l, EPOLL_CTL_DEL, l->listen_fd, 0, NULL);
+			l->accept_from_ms = clock_mono_ms() + ACCEPT_PAUSE_MS;
+			return;
+		}
+		/* ECONNABORTED and the network's own errors: of one connection that is gone. */
+	}
+}
+
+static void
+accept_stop(struct loop *l)
+{
+	if (l->listen_fd < 0)
+		return;
+	if (l->accept_from_ms == 0)
+		epoll_change(l, EPOLL_CTL_DEL, l->listen_fd, 0, NULL);
+	close(l->listen_fd);
+	l->listen_fd = -1;
+	l->accept_from_ms = 0;
+}
+
+static void
+run_ready(struct loop *l)
+{
+	struct conn *c, *next;
+
+	lock_take(&l->lock);
+	c = l->ready;
+	l->ready = NULL;
+	lock_drop(&l->lock);
+	for (; c != NULL; c = next) {
+		next = c->chain;
+		l->ops->event(l->ctx, l, c);
+	}
+}
+
+/* Call expired() for all that are due; close idle ones and, at the deadline, all when draining. */
+static void
+sweep(struct loop *l, uint64_t now)
+{
+	struct conn *due = NULL, *next;
+
+	lock_take(&l->lock);
+	for (struct conn *c = l->all; c != NULL; c = c->next) {
+		if (l->drain && now >= l->drain_ms && !l->shut)
+			(void)shutdown(c->fd, SHUT_RDWR);
+		/* Not watched: its event() is due anyhow. */
+		if (!c->on_loop || c->watched == 0 || (c->deadline_ms > now && !(l->drain && c->idle)))
+			continue;
+		c->chain = due;
+		due = c;
+	}
+	l->shut = l->drain && now >= l->drain_ms;
+	lock_drop(&l->lock);
+	for (struct conn *c = due; c != NULL; c = next) {
+		next = c->chain;
+		l->ops->expired(l->ctx, l, c);
+	}
+	l->sweep_ms = now;
+}
+
+static void
+dispatch(struct loop *l, const struct epoll_event *e, int n)
+{
+	bool woken = false, accepts = false;
+	uint64_t count;
+
+	for (int i = 0; i < n; i++) {
+		if (e[i].data.ptr == &l->wake_fd)
+			woken = true;
+		else if (e[i].data.ptr == &l->listen_fd)
+			accepts = true;
+		else
+			l->ops->event(l->ctx, l, e[i].data.ptr);
+	}
+	if (woken) {
+		(void)!read(l->wake_fd, &count, sizeof(count));
+		run_ready(l);
+	}
+	if (accepts && l->listen_fd >= 0)
+		accept_some(l);
+}
+
+/* Draining and nothing left? */
+static bool
+ended(struct loop *l)
+{
+	bool end;
+
+	lock_take(&l->lock);
+	end = l->drain && l->n == 0;
+	lock_drop(&l->lock);
+	return end;
+}
+
+static void *
+loop_main(void *arg)
+{
+	struct loop *l = arg;
+	struct epoll_event e[EVENTS_MAX];
+
+	while (!ended(l)) {
+		bool draining = loop_draining(l);
+		uint64_t interval = draining ? SWEEP_DRAINING_MS : SWEEP_MS, now;
+		int n = epoll_wait(l->epoll_fd, e, EVENTS_MAX, (int)interval);
+
+		if (n < 0 && errno != EINTR)
+			PANIC("epoll_wait: errno %d", errno);
+		dispatch(l, e, n);
+		if (draining)
+			accept_stop(l);
+		now = clock_mono_ms();
+		if (l->accept_from_ms != 0 && now >= l->accept_from_ms) {
+			l->accept_from_ms = 0;
+			epoll_change(l, EPOLL_CTL_ADD, l->listen_fd, EPOLLIN, &l->listen_fd);
+		}
+		if (now >= l->sweep_ms + interval)
+			sweep(l, now);
+	}
+	accept_stop(l);
+	return NULL;
+}
+
+void
+loop_start(struct loop *l, const char *name, int listen_fd)
+{
+	CHECK_OBJ(l, LOOP_MAGIC);
+	l->listen_fd = listen_fd;
+	if (listen_fd >= 0)
+		epoll_change(l, EPOLL_CTL_ADD, listen_fd, EPOLLIN, &l->listen_fd);
+	thread_start(&l->thread, name, STACK_BYTES, loop_main, l);
+}
+
+void
+loop_drain(struct loop *l, uint64_t deadline_ms)
+{
+	CHECK_OBJ(l, LOOP_MAGIC);
+	lock_take(&l->lock);
+	l->drain = true;
+	l->drain_ms = deadline_ms;
+	lock_drop(&l->lock);
+	loop_wake(l);
+}
+
+bool
+loop_draining(struct loop *l)
+{
+	CHECK_OBJ(l, LOOP_MAGIC);
+	return atomic_load_explicit(&l->drain, memory_order_relaxed);
+}
+
+void
+loop_join(struct loop *l)
+{
+	CHECK_OBJ(l, LOOP_MAGIC);
+	pthread_join(l->thread, NULL);
+}
+
+void
+loop_free(struct loop **lp)
+{
+	struct loop *l = *lp;
+
+	if (l == NULL)
+		return;
+	CHECK_OBJ(l, LOOP_MAGIC);
+	assert(l->n == 0 && l->all == NULL && l->listen_fd < 0);
+	close(l->epoll_fd);
+	close(l->wake_fd);
+	lock_done(&l->lock);
+	l->magic = 0;
+	free(l);
+	*lp = NULL;
+}
+
+void
+loop_stats(struct loop *l, struct loop_stats *ret)
+{
+	CHECK_OBJ(l, LOOP_MAGIC);
+	*ret = (struct loop_stats){ 0 };
+	lock_take(&l->lock);
+	ret->connections = l->n;
+	ret->idle = l->on_loop;
+	lock_drop(&l->lock);
+}

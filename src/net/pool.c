@@ -1,0 +1,243 @@
+/*
+ * pool.c - worker threads and their two queues.
+ *
+ * Invariants, under the lock: tasks wait only while no worker that may run them is idle; at most
+ * threads - reserve workers run large tasks. Of what waits, the older goes first, but a large task
+ * at its limit lets small ones pass.
+ */
+#include "net/pool.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "base/clock.h"
+#include "base/lock.h"
+#include "base/mem.h"
+#include "base/panic.h"
+
+#define STACK_BYTES (1u << 20)
+#define CLASSES 2
+
+struct worker {
+	struct pool *pool;
+	pthread_t thread;
+	char name[16];
+	struct cond wake;
+	struct worker *next_idle;	/* GUARDED_BY(pool->lock), like all below */
+	struct pool_task *task;		/* given, not begun */
+	enum pool_class class;		/* of that task and of the one that runs */
+	bool busy;
+	uint64_t since_ns;
+	char note[POOL_NOTE_LEN + 1];
+};
+
+struct queue {
+	struct pool_task *first, **last;
+	unsigned n, max;
+};
+
+struct pool {
+	unsigned magic;
+#define POOL_MAGIC 0x71e4b08cu
+	struct lock lock;
+	unsigned threads, queue_max, large_max;
+	struct worker *worker;		/* threads of them */
+	struct worker *idle;		/* GUARDED_BY(lock); the warmest first */
+	struct queue queue[CLASSES];	/* GUARDED_BY(lock) */
+	unsigned running[CLASSES];	/* GUARDED_BY(lock); given to a worker and not ended */
+	uint64_t tasks, refused, wait_ns;
+	bool stop;
+};
+
+static bool
+may_run(const struct pool *p, enum pool_class c)
+{
+	return c == POOL_SMALL || p->running[POOL_LARGE] < p->large_max;
+}
+
+/* A waiting task that may run now, the oldest; NULL: none. */
+static struct pool_task *
+queue_take(struct pool *p, enum pool_class *ret_class) REQUIRES(p->lock)
+{
+	struct pool_task *small = p->queue[POOL_SMALL].first, *task;
+	struct pool_task *large = may_run(p, POOL_LARGE) ? p->queue[POOL_LARGE].first : NULL;
+	enum pool_class c = small == NULL || (large != NULL && large->queued_ns < small->queued_ns) ? POOL_LARGE : POOL_SMALL;
+	struct queue *q = &p->queue[c];
+
+	task = c == POOL_SMALL ? small : large;
+	if (task == NULL)
+		return NULL;
+	q->first = task->next;
+	if (q->first == NULL)
+		q->last = &q->first;
+	q->n--;
+	*ret_class = c;
+	return task;
+}
+
+/* Count the task as running and remember what it is. */
+static void
+worker_assign(struct pool *p, struct worker *w, struct pool_task *task, enum pool_class c) REQUIRES(p->lock)
+{
+	uint64_t now = clock_mono_ns();
+
+	w->task = task;
+	w->class = c;
+	w->busy = true;
+	w->since_ns = now;
+	memcpy(w->note, task->note, sizeof(w->note));
+	p->running[c]++;
+	p->tasks++;
+	p->wait_ns += now - task->queued_ns;
+}
+
+static void *
+worker_main(void *arg)
+{
+	struct worker *w = arg;
+	struct pool *p = w->pool;
+	struct pool_task *task;
+	enum pool_class c;
+
+	lock_take(&p->lock);
+	for (;;) {
+		if (w->task == NULL && (task = queue_take(p, &c)) != NULL)
+			worker_assign(p, w, task, c);
+		if (w->task == NULL && p->stop)
+			break;
+		if (w->task == NULL) {
+			w->next_idle = p->idle;
+			p->idle = w;
+			while (w->task == NULL && !p->stop)
+				cond_wait(&w->wake, &p->lock);
+			continue;
+		}
+		task = w->task;
+		w->task = NULL;
+		lock_drop(&p->lock);
+		task->run(task);
+		lock_take(&p->lock);
+		w->busy = false;
+		assert(p->running[w->class] > 0);
+		p->running[w->class]--;
+	}
+	lock_drop(&p->lock);
+	return NULL;
+}
+
+bool
+pool_put(struct pool *p, struct pool_task *task, enum pool_class c)
+{
+	struct queue *q = &p->queue[c];
+	struct worker *w;
+	bool taken = true;
+
+	CHECK_OBJ(p, POOL_MAGIC);
+	assert(task->run != NULL);
+	task->next = NULL;
+	task->queued_ns = clock_mono_ns();
+	lock_take(&p->lock);
+	assert(!p->stop);
+	if (p->idle != NULL && may_run(p, c)) {
+		w = p->idle;
+		p->idle = w->next_idle;
+		worker_assign(p, w, task, c);
+		cond_signal(&w->wake);
+	} else if (q->n < q->max && p->queue[POOL_SMALL].n + p->queue[POOL_LARGE].n < p->queue_max) {
+		*q->last = task;
+		q->last = &task->next;
+		q->n++;
+	} else {
+		p->refused++;
+		taken = false;
+	}
+	lock_drop(&p->lock);
+	return taken;
+}
+
+struct pool *
+pool_new(const char *name, unsigned threads, unsigned queue_max, unsigned reserve)
+{
+	struct pool *p = MEM_NEW(struct pool);
+
+	assert(threads > reserve && queue_max > 0);
+	p->magic = POOL_MAGIC;
+	lock_init(&p->lock, LOCK_POOL);
+	p->threads = threads;
+	p->queue_max = queue_max;
+	p->large_max = threads - reserve;
+	for (unsigned c = 0; c < CLASSES; c++) {
+		p->queue[c].last = &p->queue[c].first;
+		p->queue[c].max = c == POOL_SMALL ? queue_max : queue_max - queue_max / 4;
+	}
+	p->worker = mem_alloc(threads * sizeof(*p->worker));
+	for (unsigned i = 0; i < threads; i++) {
+		struct worker *w = &p->worker[i];
+
+		w->pool = p;
+		cond_init(&w->wake);
+		snprintf(w->name, sizeof(w->name), "%.10s-%u", name, i % 1000);
+		thread_start(&w->thread, w->name, STACK_BYTES, worker_main, w);
+	}
+	return p;
+}
+
+void
+pool_free(struct pool **pp)
+{
+	struct pool *p = *pp;
+
+	if (p == NULL)
+		return;
+	CHECK_OBJ(p, POOL_MAGIC);
+	lock_take(&p->lock);
+	p->stop = true;
+	for (unsigned i = 0; i < p->threads; i++)
+		cond_signal(&p->worker[i].wake);
+	lock_drop(&p->lock);
+	for (unsigned i = 0; i < p->threads; i++) {
+		pthread_join(p->worker[i].thread, NULL);
+		cond_done(&p->worker[i].wake);
+	}
+	assert(p->queue[POOL_SMALL].n + p->queue[POOL_LARGE].n == 0);
+	lock_done(&p->lock);
+	free(p->worker);
+	p->magic = 0;
+	free(p);
+	*pp = NULL;
+}
+
+void
+pool_stats(struct pool *p, struct pool_stats *ret)
+{
+	CHECK_OBJ(p, POOL_MAGIC);
+	lock_take(&p->lock);
+	*ret = (struct pool_stats){
+		.threads = p->threads,
+		.busy = p->running[POOL_SMALL] + p->running[POOL_LARGE],
+		.queued = p->queue[POOL_SMALL].n + p->queue[POOL_LARGE].n,
+		.tasks = p->tasks,
+		.refused = p->refused,
+		.wait_ns_total = p->wait_ns,
+	};
+	lock_drop(&p->lock);
+}
+
+void
+pool_describe(struct pool *p, struct buf *out)
+{
+	uint64_t now = clock_mono_ns();
+
+	CHECK_OBJ(p, POOL_MAGIC);
+	lock_take(&p->lock);
+	for (unsigned i = 0; i < p->threads; i++) {
+		const struct worker *w = &p->worker[i];
+
+		if (w->busy)
+			buf_addf(out, "worker %u busy %" PRIu64 " ms %s request %s\n", i, (now - w->since_ns) / 1000000,
+			    w->class == POOL_LARGE ? "large" : "small", w->note[0] != '\0' ? w->note : "none");
+		else
+			buf_addf(out, "worker %u idle\n", i);
+	}
+	lock_drop(&p->lock);
+}
