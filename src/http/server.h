@@ -35,10 +35,14 @@ struct http_req {
 	bool tls;
 	bool on_loop;			/* running where nothing may block */
 	uint64_t started_ns;		/* clock_mono_ns() when the head was whole */
-	void *user;			/* the handler's own; NULL when a request begins */
+	void *user;			/* the handler's own; NULL when a request begins, kept from quick to full */
 };
 
-enum http_next { HTTP_ANSWERED, HTTP_NEEDS_WORKER };
+/*
+ * NEEDS_WORKER: a GET, or a request whose body is still on its way, may last as long as a slow client wants, and may not take the
+ * workers that the pool keeps in reserve. NEEDS_SMALL: the handler knows that it will be over soon (the answer is small).
+ */
+enum http_next { HTTP_ANSWERED, HTTP_NEEDS_WORKER, HTTP_NEEDS_SMALL };
 
 struct http_handler {
 	void *ctx;
@@ -47,11 +51,11 @@ struct http_handler {
 	/* On a worker: answer. May block with deadlines. */
 	void (*full)(void *ctx, struct http_req *);
 	/*
-	 * Fill in the response for a request refused before the handler (bad head 400, timeout 408 -> 400, overload 503):
-	 * status is HTTP's, why one sentence. head is NULL if it was never whole.
+	 * Answer (resp_send) a request refused before the handler (400: bad head, 408: too slow, 503: overload):
+	 * why is one sentence. head is NULL if it was never whole. The connection is closed afterwards. Never blocks.
 	 */
 	void (*refuse)(void *ctx, struct http_req *, int status, const char *why);
-	/* After the response is out or has failed: access log and metrics. sent: body bytes. */
+	/* After the response is out or has failed, refused ones too: access log and metrics. May be NULL. */
 	void (*done)(void *ctx, struct http_req *);
 };
 
@@ -62,7 +66,7 @@ struct http_limits {
 	unsigned idle_timeout_ms;	/* between requests */
 	unsigned body_rate_min;		/* bytes/s, either direction, over rate_interval_ms */
 	unsigned rate_interval_ms;
-	unsigned client_workers;	/* workers one client address may hold */
+	unsigned client_workers;	/* workers one client address may hold; further requests of it wait. 0: no limit */
 };
 
 /*
@@ -80,7 +84,8 @@ const char *http_server_address(const struct http_server *);
 void http_server_stop(struct http_server **, uint64_t deadline_ms);
 
 struct http_server_stats {
-	unsigned connections, idle;
+	unsigned connections, idle;	/* idle: not with a worker */
 	uint64_t accepted, refused, requests_on_loop, requests_on_worker, bytes_in, bytes_out;
+	uint64_t headers_dropped;	/* bugs: values that would have broken an answer's head */
 };
 void http_server_stats(struct http_server *, struct http_server_stats *ret);
