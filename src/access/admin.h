@@ -27,14 +27,13 @@
 /* ---- the master key (master_key.c) ---- */
 
 /*
- * The key that secrets in this index are encrypted under. From CAISSON_MASTER_KEY (64 hex digits), else from the file
- * "master.key" in dir, which the first start makes (0600; -EACCES if others may read it). Brings an interrupted rotation to its end.
- * With CAISSON_MASTER_KEY_OLD set beside CAISSON_MASTER_KEY, an index under the old key is re-encrypted. -EKEYREJECTED: the index
- * is under another key.
+ * The key that secrets in this index are encrypted under. From CAISSON_MASTER_KEY (64 hex digits), else from the file "path", which
+ * the first start makes (0600; -EACCES if others may read it). Brings an interrupted rotation to its end. With CAISSON_MASTER_KEY_OLD
+ * beside CAISSON_MASTER_KEY, an index under the old key is re-encrypted. -EKEYREJECTED: the index is under another key; -EINVAL: not a key.
  */
-err access_master_key(struct kv *, const char *dir, uint8_t ret[32]);
+err access_master_key(struct kv *, const char *path, uint8_t ret[32]);
 /* A new key in the file; every secret re-encrypted in one batch. -ENOTSUP when the key comes from the environment. */
-err access_master_rotate(struct access *, const char *dir);
+err access_master_rotate(struct access *, const char *path);
 
 /* ---- organizations ---- */
 
