@@ -24,6 +24,7 @@ struct object_reader {
 	const struct object *object;
 	const struct sse_key *key;
 	uint64_t at, end;		/* of the object: what is still to be given out */
+	bool begun;			/* the head of the answer is made */
 	struct arena *scratch;		/* the window's pieces; NULL: one piece, in the request's arena */
 	struct piece *piece;
 	unsigned npieces, next;
@@ -242,11 +243,14 @@ object_reader_source(struct object_reader *r)
 	return (struct byte_source){ .ctx = r, .read = source_read, .length = r->end - r->at };
 }
 
-/* The head goes out when the first bytes are there, and not before. */
+/* The head is made when the first bytes are there, and not before. */
 static err
 send_begin(struct object_reader *r, uint64_t len)
 {
-	return resp_status_sent(r->rq->resp) != 0 ? ERR_OK : resp_begin(r->rq->resp, len);
+	if (r->begun)
+		return ERR_OK;
+	r->begun = true;
+	return resp_begin(r->rq->resp, len);
 }
 
 /* One slice of the current piece. */
