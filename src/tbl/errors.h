@@ -45,6 +45,7 @@ S3_ERROR(MalformedPOSTRequest, 400, "The body is not well-formed multipart/form-
 S3_ERROR(MalformedPolicy, 400, "The policy is not valid.")
 S3_ERROR(MalformedXML, 400, "The XML is not well-formed, or is not what this call takes.")
 S3_ERROR(MalformedTrailerError, 400, "The trailer behind the body is not well-formed, or is not what x-amz-trailer announced.")
+S3_ERROR(MaxPostPreDataLengthExceeded, 400, "The fields of the form before its file are too large.")
 S3_ERROR(MetadataTooLarge, 400, "The x-amz-meta-* headers are larger than 2 KiB together.")
 S3_ERROR(MethodNotAllowed, 405, "This method is not allowed on this resource.")
 S3_ERROR(MissingContentLength, 411, "Send Content-Length.")
