@@ -188,6 +188,8 @@ struct first_start {
 };
 /*
  * One organization, one operator with a token and a permanent access key, and the policy "allow-all" for that principal, in one
- * batch. -EEXIST if there is an organization already: then it is not the first start.
+ * batch. -EEXIST if there is an organization already: then it is not the first start. save() is called before the batch, to write
+ * the secrets where their owner finds them: if it fails nothing is made, and no crash leaves a store that nobody can enter.
  */
-err access_first_start(struct access *, struct arena *, struct first_start *ret);
+typedef err_v first_start_save_f(void *ctx, const struct first_start *);
+err access_first_start(struct access *, first_start_save_f *save, void *ctx, struct arena *, struct first_start *ret);

@@ -18,7 +18,7 @@ allow_all(const struct user *u, struct kv_batch *b, struct arena *arena)
 }
 
 err_v
-access_first_start(struct access *a, struct arena *arena, struct first_start *ret)
+access_first_start(struct access *a, first_start_save_f *save, void *ctx, struct arena *arena, struct first_start *ret)
 {
 	AUTO(locked_done) struct locked l = locked_begin(a);
 	AUTO(kv_batch_free) struct kv_batch *b = kv_batch_new(KV_SYSTEM_SPACE);
@@ -37,9 +37,10 @@ access_first_start(struct access *a, struct arena *arena, struct first_start *re
 	TRY(token_new(&token, 0, b, arena, &token, &ret->token));
 	TRY(key_new(a, &(struct key_new){ .org = ret->org.id, .principal = ret->user.principal }, b, arena, &key, &ret->secret, &session));
 	TRY(allow_all(&ret->user, b, arena));
+	ret->access_key = key.id;
+	TRY(save(ctx, ret));
 	TRY(change_commit(a, b));
 	TRY(org_reload(a, ret->org.id));
 	TRY(key_reload(a, ret->org.id, key.id));
-	ret->access_key = key.id;
 	return ERR_OK;
 }

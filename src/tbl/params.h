@@ -50,7 +50,6 @@ PARAM_NUMBER(rate_interval, "ms", 15000, 100, 600000, "over which that rate is m
 PARAM_NUMBER(drain_timeout, "ms", 30000, 0, 3600000, "how long running requests may go on after SIGTERM")
 
 /* ---- secrets and logs ---- */
-PARAM_TEXT(master_key_file, "", "file of the master key; default: DATA_DIR/master-key, made at the first start")
 PARAM_TEXT(access_log, "", "file of one line a request; - is standard output; none by default")
 PARAM_TEXT(audit_log, "", "file of the audit log, JSON lines; default: DATA_DIR/audit.log")
 PARAM_CHOICE(log_level, "debug|info|warn|error", "info", "events from this level on go to standard error")

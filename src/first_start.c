@@ -1,0 +1,82 @@
+/*
+ * first_start.c - the credentials of a new store, written where its owner finds them.
+ */
+#include "first_start.h"
+
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <unistd.h>
+
+/* Written under another name, flushed, renamed, the directory flushed: whole or not there. */
+static err
+write_file(str dir, const char *name, str text, struct arena *a)
+{
+	str path = arena_fmt(a, "%.*s/%s", STR_FMT(dir), name), tmp = arena_fmt(a, "%.*s.new", STR_FMT(path));
+	int fd = open(tmp.p, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600), dir_fd;
+	bool good;
+
+	if (fd < 0)
+		return err_sys("create the file of credentials");
+	good = write(fd, text.p, text.len) == (ssize_t)text.len && fsync(fd) == 0;
+	if (close(fd) != 0 || !good)
+		return err_sys("write the file of credentials");
+	if (rename(tmp.p, path.p) != 0)
+		return err_sys("rename the file of credentials");
+	dir_fd = open(arena_str(a, dir).p, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (dir_fd < 0)
+		return err_sys("open the data directory");
+	good = fsync(dir_fd) == 0;
+	close(dir_fd);
+	return good ? ERR_OK : err_sys("flush the data directory");
+}
+
+struct save {
+	const struct config *config;
+	struct arena *arena;
+};
+
+/* Before anything is in the index: a crash in between starts anew, with other credentials. */
+static err_v
+save(void *ctx, const struct first_start *f)
+{
+	struct save *s = ctx;
+	str dir = s->config->data_dir;
+
+	TRY(write_file(dir, "admin-token", arena_fmt(s->arena, "%.*s\n", (int)f->token.len, f->token.bytes), s->arena));
+	return write_file(dir, "credentials", arena_fmt(s->arena, "[caisson]\naws_access_key_id = %.*s\naws_secret_access_key = %.*s\n",
+	    STR_FMT(f->access_key), (int)f->secret.len, f->secret.bytes), s->arena);
+}
+
+static void
+say(const struct config *c, const struct first_start *f)
+{
+	printf("A new store. Organization %.*s, principal %.*s.\n"
+	    "Credentials for S3 clients: %.*s/credentials (profile caisson); token of the control API: %.*s/admin-token.\n\n"
+	    "  export AWS_SHARED_CREDENTIALS_FILE=\"$PWD/%.*s/credentials\" AWS_PROFILE=caisson AWS_REGION=us-east-1\n"
+	    "  export AWS_ENDPOINT_URL=http://%.*s\n"
+	    "  aws s3api create-bucket --bucket models --create-bucket-configuration LocationConstraint=local\n"
+	    "  aws s3 cp README.md s3://models/\n\n",
+	    STR_FMT(f->org.id), STR_FMT(f->user.principal), STR_FMT(c->data_dir), STR_FMT(c->data_dir), STR_FMT(c->data_dir),
+	    STR_FMT(c->listen));
+}
+
+static void
+wipe(struct first_start *f)
+{
+	secret_wipe(&f->token);
+	secret_wipe(&f->secret);
+}
+
+err_v
+first_start(struct access *access, const struct config *c, struct arena *a)
+{
+	AUTO(wipe) struct first_start f = { 0 };
+	err_v e = access_first_start(access, save, &(struct save){ c, a }, a, &f);
+
+	if (err_is(e, -EEXIST))
+		return ERR_OK;		/* a store that is known */
+	TRY(e);
+	say(c, &f);
+	return ERR_OK;
+}

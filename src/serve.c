@@ -1,0 +1,275 @@
+/*
+ * serve.c - the object graph, from the engines up, and its life.
+ *
+ * Everything that lives as long as the process is a member of struct server, built in order by server_open and taken apart in
+ * reverse by server_close; both cope with a half-built one.
+ */
+#include "serve.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "access/admin.h"
+#include "access/audit.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "control/control.h"
+#include "control/oidc.h"
+#include "first_start.h"
+#include "notify.h"
+#include "s3/dispatch.h"
+#include "s3/metrics.h"
+#include "s3/sigv4.h"
+
+#define CONTROL_WORKERS 4
+#define CONTROL_QUEUE 64
+#define AUDIT_QUEUE (4u << 20)
+#define PUT_MAX (5ull << 30)		/* a single PUT or part: caios.md, limits */
+
+struct server {
+	const struct config *config;
+	struct kv *kv;
+	struct tls *tls;
+	struct pool *pool, *control_pool;
+	struct store store;
+	struct control control;
+	struct http_server *s3_server, *control_server;
+};
+
+static str
+data_path(struct arena *a, const struct config *c, const char *name)
+{
+	return arena_fmt(a, "%.*s/%s", STR_FMT(c->data_dir), name);
+}
+
+/* ---- building ---- */
+
+static err
+open_engines(struct server *s)
+{
+	const struct config *c = s->config;
+	AUTO(arena_free) struct arena *a = arena_new(4096, 65536);
+	struct kv_options kv = { .cache_bytes = c->index_cache, .background_threads = (int)c->index_threads };
+	struct blob_options blob = { c->volume_max, c->volume_bytes, c->direct_min };
+	str url;
+
+	if (mkdir(arena_str(a, c->data_dir).p, 0700) != 0 && errno != EEXIST)
+		return err_sys("make the data directory");
+	url = c->meta_engine == 0 ? arena_fmt(a, "rocksdb:%.*s/index", STR_FMT(c->data_dir)) : STR("memory:");
+	TRY(kv_open(url, &kv, &s->kv));
+	TRY(catalog_open(s->kv, &s->store.catalog));
+	url = c->blob_engine == 0 ? arena_fmt(a, "file:%.*s/blobs", STR_FMT(c->data_dir)) : STR("memory:");
+	return blobs_open(url, &blob, &s->store.blobs);
+}
+
+static err
+open_access(struct server *s)
+{
+	AUTO(arena_free) struct arena *a = arena_new(65536, 1u << 20);
+	const struct config *c = s->config;
+	str audit = str_empty(c->audit_log) ? data_path(a, c, "audit.log") : c->audit_log;
+	uint8_t key[32];
+	err_v e;
+
+	TRY(access_master_key(s->kv, arena_str(a, c->data_dir).p, key));
+	e = access_open(s->kv, s->store.catalog, key, &s->store.access);
+	explicit_bzero(key, sizeof(key));
+	TRY(e);
+	TRY(audit_open(audit.p, AUDIT_QUEUE, &s->store.audit));
+	s->control.oidc = oidc_new();
+	return first_start(s->store.access, c, a);
+}
+
+static void
+fill_store(struct server *s)
+{
+	const struct config *c = s->config;
+	struct store *t = &s->store;
+
+	t->signing = signing_cache_new();
+	t->dialect = c->s3_dialect == 0 ? DIALECT_CAIOS : DIALECT_AWS;
+	t->require_virtual_host = c->require_virtual_host;
+	t->verify_reads = c->verify_reads;
+	t->inline_max = c->inline_max;
+	t->put_max = PUT_MAX;
+	t->domains = c->domains.at;
+	t->ndomains = c->domains.n;
+	t->zones = c->zones.at;
+	t->nzones = c->zones.n;
+	t->region = c->region;
+	t->buckets_max = (unsigned)c->buckets_max;
+	t->sse_c_plain_http = c->sse_c_plain_http;
+	t->observe = s3_metrics_observe;
+}
+
+static struct http_limits
+limits(const struct config *c)
+{
+	return (struct http_limits){
+		.loops = (unsigned)c->loops, .connections = (unsigned)c->connections_max,
+		.head_timeout_ms = (unsigned)c->head_timeout, .idle_timeout_ms = (unsigned)c->idle_timeout,
+		.body_rate_min = (unsigned)c->rate_min, .rate_interval_ms = (unsigned)c->rate_interval,
+		.client_workers = (unsigned)c->client_workers,
+	};
+}
+
+static err
+open_listeners(struct server *s)
+{
+	const struct config *c = s->config;
+	AUTO(arena_free) struct arena *a = arena_new(4096, 65536);
+	struct http_limits l = limits(c);
+	struct http_handler s3 = s3_handler(&s->store), control = control_handler(&s->control);
+
+	if (!str_empty(c->tls_cert))
+		TRY(tls_open(arena_str(a, c->tls_cert).p, arena_str(a, c->tls_key).p, &s->tls));
+	s->pool = pool_new("worker", (unsigned)c->workers, (unsigned)c->queue_max, (unsigned)c->workers_small);
+	s->control_pool = pool_new("control", CONTROL_WORKERS, CONTROL_QUEUE, 0);
+	s->control.catalog = s->store.catalog;
+	s->control.blobs = s->store.blobs;
+	s->control.access = s->store.access;
+	s->control.audit = s->store.audit;
+	s->control.pool = s->pool;
+	s->control.metrics = s3_metrics_render;
+	TRY(http_server_start("s3", arena_str(a, c->listen).p, s->tls, &l, s->pool, &s3, &s->s3_server));
+	s->control.s3 = s->s3_server;
+	l.loops = 1;
+	return http_server_start("control", arena_str(a, c->control_listen).p, s->tls, &l, s->control_pool, &control,
+	    &s->control_server);
+}
+
+static err
+server_open(struct server *s)
+{
+	TRY(open_engines(s));
+	TRY(open_access(s));
+	fill_store(s);
+	return open_listeners(s);
+}
+
+static void
+server_close(struct server *s)
+{
+	uint64_t deadline = clock_mono_ms() + s->config->drain_timeout;
+
+	atomic_store(&s->control.draining, true);
+	http_server_stop(&s->s3_server, deadline);
+	http_server_stop(&s->control_server, deadline);
+	pool_free(&s->pool);
+	pool_free(&s->control_pool);
+	tls_close(&s->tls);
+	signing_cache_free(&s->store.signing);
+	oidc_free(&s->control.oidc);
+	access_close(&s->store.access);
+	audit_close(&s->store.audit);
+	blobs_close(&s->store.blobs);
+	catalog_close(&s->store.catalog);
+	kv_close(&s->kv);
+}
+
+/* ---- running ---- */
+
+/* Connections and blobs are descriptors: take as many as the system gives. */
+static void
+raise_descriptors(const struct config *c)
+{
+	struct rlimit r;
+
+	if (getrlimit(RLIMIT_NOFILE, &r) != 0)
+		return;
+	r.rlim_cur = r.rlim_max;
+	if (setrlimit(RLIMIT_NOFILE, &r) != 0)
+		log_warn("the limit of open files cannot be raised to %llu", (unsigned long long)r.rlim_max);
+	if (r.rlim_max < c->connections_max + 1000)
+		log_warn("only %llu open files are allowed, for %llu connections: raise LimitNOFILE or lower connections_max",
+		    (unsigned long long)r.rlim_max, (unsigned long long)c->connections_max);
+}
+
+static void
+reload(struct server *s)
+{
+	err_v e = ERR_OK;
+
+	log_reopen();
+	audit_reopen(s->store.audit);
+	if (s->tls != NULL)
+		e = tls_reload(s->tls);
+	if (err_ok(e))
+		log_info("reloaded: logs and certificates");
+	else
+		log_error("the certificate was not reloaded, the old one stays: %s", err_context());
+}
+
+static void
+describe(struct server *s)
+{
+	AUTO(buf_done) struct buf out = { 0 };
+	str rest, line;
+
+	buf_init(&out, 1u << 20);
+	pool_describe(s->pool, &out);
+	for (rest = buf_str(&out); rest.p != NULL;) {
+		line = str_take_until(&rest, '\n');
+		if (!str_empty(line))
+			log_info("%.*s", STR_FMT(line));
+	}
+}
+
+/* Until SIGTERM or SIGINT. */
+static void
+run(struct server *s, const sigset_t *signals)
+{
+	const char *scheme = s->tls != NULL ? "https" : "http";
+	int signal;
+
+	printf("ready: s3=%s://%s control=%s://%s\n", scheme, http_server_address(s->s3_server), scheme,
+	    http_server_address(s->control_server));
+	(void)fflush(stdout);
+	notify("READY=1");
+	for (;;) {
+		if (sigwait(signals, &signal) != 0)
+			continue;
+		if (signal == SIGHUP)
+			reload(s);
+		else if (signal == SIGUSR1)
+			describe(s);
+		else
+			break;
+	}
+	notify("STOPPING=1");
+	log_info("stopping: running requests may go on for %llu ms", (unsigned long long)s->config->drain_timeout);
+}
+
+bool
+serve(const struct config *c)
+{
+	struct server s = { .config = c };
+	sigset_t signals;
+	err_v e;
+
+	/* Before any thread: they are all born with these blocked, and only sigwait() above sees them. */
+	sigemptyset(&signals);
+	sigaddset(&signals, SIGTERM);
+	sigaddset(&signals, SIGINT);
+	sigaddset(&signals, SIGHUP);
+	sigaddset(&signals, SIGUSR1);
+	sigprocmask(SIG_BLOCK, &signals, NULL);
+	(void)signal(SIGPIPE, SIG_IGN);
+
+	log_set_level((enum log_level)c->log_level);
+	if (!err_ok(log_access_open(arena_str(c->arena, c->access_log).p)))
+		log_error("the access log cannot be opened: %s", err_context());
+	raise_descriptors(c);
+	e = server_open(&s);
+	if (err_ok(e))
+		run(&s, &signals);
+	else
+		log_error("cannot start: %s (%s)", err_context(), e.code < 0 ? strerror(-e.code) : s3_error_info(e.code)->code);
+	server_close(&s);
+	return err_ok(e);
+}
