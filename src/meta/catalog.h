@@ -51,8 +51,11 @@ struct kv *catalog_kv(struct catalog *);
 /* ---- buckets ---- */
 
 enum versioning { VERSIONING_NEVER, VERSIONING_ENABLED, VERSIONING_SUSPENDED };
+/* A bucket is marked before it is looked through and deleted; the next write to it takes the mark away, and the deletion fails. */
+enum bucket_state { BUCKET_LIVE, BUCKET_DELETING, BUCKET_DELETED };
 
 struct bucket {
+	enum bucket_state state;	/* callers never see BUCKET_DELETED */
 	str name;
 	uint32_t space;
 	str org;			/* owner */
@@ -121,7 +124,7 @@ err conditions_write(const struct conditions *, const struct object *current);
 struct which { enum { WHICH_CURRENT, WHICH_VERSION } kind; struct version_id version; };
 
 /*
- * S3_NoSuchKey / S3_NoSuchVersion. Delete markers are returned as objects with delete_marker set;
+ * S3_NoSuchKey / S3_NoSuchVersion. ret->key is the key given. Delete markers are returned as objects with delete_marker set;
  * the caller decides (404 or 405 with x-amz-delete-marker).
  */
 err catalog_get(struct catalog *, const struct bucket *, str key, const struct which *, enum kv_wait, struct arena *, struct object *ret);

@@ -1,0 +1,306 @@
+/*
+ * test_catalog.c - buckets and objects: put, get, delete, conditions, listings, counters.
+ */
+#include "catalog_help.h"
+
+TEST(bucket_create_find_delete)
+{
+	AUTO(bed_done) struct bed t = bed_new();
+	struct bucket_new same = { .name = STR("bucket"), .org = STR("org"), .location = STR("HERE"), .same_ok = true };
+	struct bucket_new strict = { .name = STR("bucket"), .org = STR("org"), .location = STR("HERE") };
+	struct bucket_new there = { .name = STR("bucket"), .org = STR("org"), .location = STR("THERE"), .same_ok = true };
+	struct bucket_new other = { .name = STR("bucket"), .org = STR("other"), .location = STR("HERE"), .same_ok = true };
+	struct bucket_new second = { .name = STR("second"), .org = STR("org"), .limit = 1 };
+	struct bucket b;
+
+	EXPECT_STR("name", t.b.name, STR("bucket"));
+	EXPECT_STR("location", t.b.location, STR("HERE"));
+	EXPECT(t.b.created_ms > 0 && t.b.space > 0 && t.b.versioning == VERSIONING_NEVER);
+	EXPECT_OK(catalog_bucket_create(t.c, &same, t.a));
+	EXPECT_ERR("strict", catalog_bucket_create(t.c, &strict, t.a), S3_BucketAlreadyOwnedByYou);
+	EXPECT_ERR("elsewhere", catalog_bucket_create(t.c, &there, t.a), S3_BucketAlreadyOwnedByYou);
+	EXPECT_ERR("another's", catalog_bucket_create(t.c, &other, t.a), S3_BucketAlreadyExists);
+	EXPECT_ERR("limit", catalog_bucket_create(t.c, &second, t.a), S3_TooManyBuckets);
+	EXPECT_ERR("none", catalog_bucket(t.c, STR("none"), KV_MAY_BLOCK, t.a, &b), S3_NoSuchBucket);
+	put(&t, STR("k"), STR("v"));
+	EXPECT_ERR("not empty", catalog_bucket_delete(t.c, &t.b, t.a), S3_BucketNotEmpty);
+	del(&t, STR("k"), current);
+	EXPECT_OK(catalog_bucket_delete(t.c, &t.b, t.a));
+	EXPECT_ERR("gone", catalog_bucket(t.c, STR("bucket"), KV_MAY_BLOCK, t.a, &b), S3_NoSuchBucket);
+	EXPECT_ERR("again", catalog_bucket_delete(t.c, &t.b, t.a), S3_NoSuchBucket);
+	EXPECT_ERR("late put", put_if(&t, STR("k"), STR("v"), NULL, &(struct version_id){ 0 }), S3_NoSuchBucket);
+	EXPECT_OK(catalog_bucket_create(t.c, &other, t.a));
+	EXPECT_OK(catalog_bucket(t.c, STR("bucket"), KV_MAY_BLOCK, t.a, &b));
+	EXPECT(b.space != t.b.space);
+	EXPECT_STR("new owner", b.org, STR("other"));
+}
+
+TEST(bucket_list_pages)
+{
+	AUTO(bed_done) struct bed t = bed_new();
+	struct bucket *list;
+	unsigned n;
+	bool more;
+
+	for (int i = 0; i < 5; i++) {
+		struct bucket_new new = { .name = arena_fmt(t.a, "b-%d", i), .org = i == 2 ? STR("other") : STR("org") };
+
+		EXPECT_OK(catalog_bucket_create(t.c, &new, t.a));
+	}
+	EXPECT_OK(catalog_bucket_list(t.c, STR_NONE, STR(""), STR(""), 1000, t.a, &list, &n, &more));
+	EXPECT(n == 6 && !more);
+	EXPECT_OK(catalog_bucket_list(t.c, STR("org"), STR("b-"), STR("b-0"), 2, t.a, &list, &n, &more));
+	EXPECT(n == 2 && more);
+	EXPECT_STR("first", list[0].name, STR("b-1"));
+	EXPECT_STR("not other's", list[1].name, STR("b-3"));
+	EXPECT_OK(catalog_bucket_list(t.c, STR("org"), STR("b-"), STR("b-3"), 2, t.a, &list, &n, &more));
+	EXPECT(n == 1 && !more);
+}
+
+TEST(bucket_configuration)
+{
+	AUTO(bed_done) struct bed t = bed_new();
+	struct bucket want;
+	str text;
+
+	EXPECT_ERR("none", catalog_config_get(t.c, &t.b, CONFIG_POLICY, t.a, &text), -ENOENT);
+	EXPECT_OK(catalog_config_set(t.c, &t.b, CONFIG_POLICY, STR("{}"), t.a));
+	bed_reload(&t);
+	EXPECT(t.b.has_policy && !t.b.has_cors && t.b.generation == 1);
+	EXPECT_OK(catalog_config_get(t.c, &t.b, CONFIG_POLICY, t.a, &text));
+	EXPECT_STR("text", text, STR("{}"));
+	want = t.b;
+	want.audit = true;
+	want.capacity_cap = 10;
+	EXPECT_OK(catalog_bucket_settings(t.c, &t.b, &want, t.a));
+	EXPECT_OK(catalog_config_set(t.c, &t.b, CONFIG_POLICY, STR_NONE, t.a));
+	bed_reload(&t);
+	EXPECT(!t.b.has_policy && t.b.audit && t.b.capacity_cap == 10 && t.b.generation == 3);
+	put(&t, STR("k"), STR("0123456789"));
+	put(&t, STR("k"), STR("9876543210"));
+	EXPECT_ERR("cap", put_if(&t, STR("l"), STR("1"), NULL, &(struct version_id){ 0 }), S3_QuotaExceeded);
+	put(&t, STR("l"), STR(""));
+}
+
+TEST(put_get_delete)
+{
+	AUTO(bed_done) struct bed t = bed_new();
+	struct object o;
+	struct version_id v;
+
+	EXPECT_STR("nothing", etag_now(&t, STR("k")), STR("(none)"));
+	v = put(&t, STR("k"), STR("one"));
+	EXPECT(v.null);
+	put(&t, STR("k"), STR("two"));
+	EXPECT_OK(get(&t, STR("k"), current, &o));
+	EXPECT_STR("bytes", o.inlined, STR("two"));
+	EXPECT_OK(get(&t, STR("k"), which_of((struct version_id){ .null = true }), &o));
+	EXPECT_ERR("by id", get(&t, STR("k"), which_of((struct version_id){ .id = o.version.id }), &o), S3_NoSuchVersion);
+	EXPECT_EQ("objects", usage(&t).objects[0], 1);
+	EXPECT_EQ("bytes", usage(&t).bytes[0], 3);
+	EXPECT(!del(&t, STR("k"), current).has_version);
+	EXPECT(!del(&t, STR("k"), current).has_version);
+	EXPECT_STR("gone", etag_now(&t, STR("k")), STR("(none)"));
+	EXPECT_EQ("objects", usage(&t).objects[0], 0);
+	EXPECT_EQ("bytes", usage(&t).bytes[0], 0);
+	EXPECT_ERR("long key", get(&t, str_n(memset(arena_alloc(t.a, 1025), 'x', 1025), 1025), current, &o), S3_KeyTooLongError);
+}
+
+TEST(put_with_conditions)
+{
+	AUTO(bed_done) struct bed t = bed_new();
+	struct conditions none = { .if_none_match = STR("*") }, one = { .if_match = STR("\"one\"") }, any = { .if_match = STR("*") };
+	struct version_id v;
+
+	EXPECT_ERR("if-match on nothing", put_if(&t, STR("k"), STR("one"), &one, &v), S3_NoSuchKey);
+	EXPECT_ERR("if-match * on nothing", put_if(&t, STR("k"), STR("one"), &any, &v), S3_NoSuchKey);
+	EXPECT_OK(put_if(&t, STR("k"), STR("one"), &none, &v));
+	EXPECT_ERR("there", put_if(&t, STR("k"), STR("two"), &none, &v), S3_PreconditionFailed);
+	EXPECT_OK(put_if(&t, STR("k"), STR("two"), &one, &v));
+	EXPECT_ERR("stale", put_if(&t, STR("k"), STR("three"), &one, &v), S3_PreconditionFailed);
+	EXPECT_OK(put_if(&t, STR("k"), STR("three"), &any, &v));
+	EXPECT_STR("now", etag_now(&t, STR("k")), STR("three"));
+}
+
+static const struct {
+	const char *name;
+	struct conditions c;
+	int read, write;
+} judged[] = {
+	{ "none", { .if_match = { NULL, 0 } }, 0, 0 },
+	{ "match", { .if_match = { "\"e\"", 3 } }, 0, 0 },
+	{ "bare", { .if_match = { "e", 1 } }, 0, 0 },
+	{ "list", { .if_match = { "\"x, y\", \"e\"", 11 } }, 0, 0 },
+	{ "weak", { .if_match = { "W/\"e\"", 5 } }, S3_PreconditionFailed, S3_PreconditionFailed },
+	{ "differs", { .if_match = { "\"f\"", 3 } }, S3_PreconditionFailed, S3_PreconditionFailed },
+	{ "empty", { .if_match = { "", 0 } }, S3_PreconditionFailed, S3_PreconditionFailed },
+	{ "none match", { .if_none_match = { "\"f\"", 3 } }, 0, 0 },
+	{ "none match weak", { .if_none_match = { "W/\"e\"", 5 } }, S3_NotModified, S3_PreconditionFailed },
+	{ "none match list", { .if_none_match = { "\"f\",\"e\"", 7 } }, S3_NotModified, S3_PreconditionFailed },
+	{ "modified", { .has_modified_since = true, .if_modified_since = 99 }, 0, 0 },
+	{ "not modified", { .has_modified_since = true, .if_modified_since = 100 }, S3_NotModified, S3_PreconditionFailed },
+	{ "unmodified", { .has_unmodified_since = true, .if_unmodified_since = 100 }, 0, 0 },
+	{ "not unmodified", { .has_unmodified_since = true, .if_unmodified_since = 99 }, S3_PreconditionFailed, S3_PreconditionFailed },
+	{ "match beats time", { .if_match = { "e", 1 }, .has_unmodified_since = true, .if_unmodified_since = 1 }, 0, 0 },
+	{ "none match beats time", { .if_none_match = { "f", 1 }, .has_modified_since = true, .if_modified_since = 1000 }, 0, 0 },
+};
+
+TEST(conditions)
+{
+	struct object o = { .etag = STR("e"), .modified_ms = 100999 };
+
+	for (size_t i = 0; i < COUNT(judged); i++) {
+		EXPECT_ERR(judged[i].name, conditions_read(&judged[i].c, &o), judged[i].read);
+		EXPECT_ERR(judged[i].name, conditions_write(&judged[i].c, &o), judged[i].write);
+	}
+}
+
+TEST(listing)
+{
+	static const char *keys[] = { "a", "b/1", "b/2", "b/c/3", "c", "c/", "d//e", "\xc3\xa9" };
+	AUTO(bed_done) struct bed t = bed_new();
+	struct list_query q = { .what = LIST_OBJECTS, .max = 1000 };
+	bool more;
+
+	for (size_t i = 0; i < COUNT(keys); i++)
+		put(&t, str_c(keys[i]), STR("x"));
+	EXPECT_STR("all", list_text(&t, &q, &more), STR("a b/1 b/2 b/c/3 c c/ d//e \xc3\xa9"));
+	EXPECT(!more);
+	q.delimiter = STR("/");
+	EXPECT_STR("delimiter", list_text(&t, &q, &more), STR("a b/ c c/ d/ \xc3\xa9"));
+	q.prefix = STR("b/");
+	EXPECT_STR("below", list_text(&t, &q, &more), STR("b/1 b/2 b/c/"));
+	q.max = 2;
+	EXPECT_STR("two", list_text(&t, &q, &more), STR("b/1 b/2"));
+	EXPECT(more);
+	q.after = STR("b/2");
+	EXPECT_STR("rest", list_text(&t, &q, &more), STR("b/c/"));
+	EXPECT(!more);
+	q = (struct list_query){ .what = LIST_OBJECTS, .max = 2, .delimiter = STR("/"), .after = STR("b/"), .after_is_prefix = true };
+	EXPECT_STR("behind a prefix", list_text(&t, &q, &more), STR("c c/"));
+	EXPECT(more);
+	q = (struct list_query){ .what = LIST_OBJECTS, .max = 1, .delimiter = STR("/"), .after = STR("b/1") };
+	EXPECT_STR("within a prefix", list_text(&t, &q, &more), STR("b/"));
+	q = (struct list_query){ .what = LIST_OBJECTS, .max = 9, .delimiter = STR("//") };
+	EXPECT_STR("long delimiter", list_text(&t, &q, &more), STR("a b/1 b/2 b/c/3 c c/ d// \xc3\xa9"));
+	q = (struct list_query){ .what = LIST_OBJECTS, .max = 9, .prefix = STR("b"), .after = STR("c") };
+	EXPECT_STR("after the end", list_text(&t, &q, &more), STR(""));
+}
+
+TEST(listing_skips_markers)
+{
+	AUTO(bed_done) struct bed t = bed_new();
+	struct list_query q = { .what = LIST_OBJECTS, .max = 2, .delimiter = STR("/") };
+	bool more;
+
+	bed_versioning(&t, VERSIONING_ENABLED);
+	put(&t, STR("a/1"), STR("x"));
+	put(&t, STR("b/1"), STR("x"));
+	put(&t, STR("b/2"), STR("x"));
+	put(&t, STR("c"), STR("x"));
+	put(&t, STR("d"), STR("x"));
+	del(&t, STR("a/1"), current);
+	del(&t, STR("b/1"), current);
+	del(&t, STR("d"), current);
+	EXPECT_STR("live ones", list_text(&t, &q, &more), STR("b/ c"));
+	EXPECT(!more);
+}
+
+TEST(versions)
+{
+	AUTO(bed_done) struct bed t = bed_new();
+	struct version_id null = { .null = true }, v1, v2;
+	struct deleted d;
+	struct object o;
+
+	put(&t, STR("k"), STR("n0"));
+	bed_versioning(&t, VERSIONING_ENABLED);
+	v1 = put(&t, STR("k"), STR("v1"));
+	v2 = put(&t, STR("k"), STR("v2"));
+	EXPECT(!v1.null && !v2.null);
+	EXPECT_STR("all", list_all(&t, LIST_VERSIONS), STR("k=v2* k=v1 k=n0"));
+	EXPECT_OK(get(&t, STR("k"), which_of(null), &o));
+	EXPECT_STR("null", o.etag, STR("n0"));
+	EXPECT_OK(get(&t, STR("k"), which_of(v1), &o));
+	EXPECT_STR("v1", o.etag, STR("v1"));
+	d = del(&t, STR("k"), current);
+	EXPECT(d.marker && d.has_version && !d.version.null);
+	EXPECT_STR("marker", etag_now(&t, STR("k")), STR("(marker)"));
+	EXPECT_STR("not listed", list_all(&t, LIST_OBJECTS), STR(""));
+	EXPECT_EQ("markers", usage(&t).markers, 1);
+	d = del(&t, STR("k"), which_of(d.version));
+	EXPECT(d.marker);
+	EXPECT_STR("promoted", etag_now(&t, STR("k")), STR("v2"));
+	bed_versioning(&t, VERSIONING_SUSPENDED);
+	EXPECT(put(&t, STR("k"), STR("n1")).null);
+	EXPECT_STR("null replaced", list_all(&t, LIST_VERSIONS), STR("k=n1* k=v2 k=v1"));
+	EXPECT(put(&t, STR("k"), STR("n2")).null);
+	EXPECT_STR("null in place", list_all(&t, LIST_VERSIONS), STR("k=n2* k=v2 k=v1"));
+	d = del(&t, STR("k"), current);
+	EXPECT(d.marker && d.version.null);
+	EXPECT_STR("null marker", list_all(&t, LIST_VERSIONS), STR("k=marker* k=v2 k=v1"));
+	bed_versioning(&t, VERSIONING_ENABLED);
+	put(&t, STR("k"), STR("v3"));
+	EXPECT_STR("over a marker", list_all(&t, LIST_VERSIONS), STR("k=v3* k=marker k=v2 k=v1"));
+	d = del(&t, STR("k"), which_of(null));
+	EXPECT(d.marker && d.version.null);
+	del(&t, STR("k"), which_of(v1));
+	d = del(&t, STR("k"), which_of(v1));
+	EXPECT(!d.marker && d.has_version);
+	EXPECT_STR("left", list_all(&t, LIST_VERSIONS), STR("k=v3* k=v2"));
+	EXPECT_EQ("objects", usage(&t).objects[0], 2);
+	EXPECT_EQ("bytes", usage(&t).bytes[0], 4);
+	EXPECT_EQ("markers", usage(&t).markers, 0);
+	EXPECT_ERR("gone", get(&t, STR("k"), which_of(null), &o), S3_NoSuchVersion);
+}
+
+TEST(versions_in_pages)
+{
+	AUTO(bed_done) struct bed t = bed_new();
+	str all = STR("");
+
+	put(&t, STR("b"), STR("n"));
+	bed_versioning(&t, VERSIONING_ENABLED);
+	put(&t, STR("a"), STR("a1"));
+	put(&t, STR("b"), STR("b1"));
+	put(&t, STR("b"), STR("b2"));
+	put(&t, STR("c"), STR("c1"));
+	bed_versioning(&t, VERSIONING_SUSPENDED);
+	put(&t, STR("c"), STR("cn"));
+	for (unsigned max = 1; max <= 6; max++) {
+		struct list_query q = { .what = LIST_VERSIONS, .max = max };
+		struct list_page page;
+
+		all = STR("");
+		do {
+			EXPECT_OK(catalog_list(t.c, &t.b, &q, t.a, &page));
+			REQUIRE(page.n > 0);
+			all = arena_fmt(t.a, "%.*s%.*s ", STR_FMT(all), STR_FMT(list_text(&t, &q, NULL)));
+			q.after = page.row[page.n - 1].object.key;
+			q.has_after_version = true;
+			q.after_version = page.row[page.n - 1].object.version;
+			if (q.after_version.null)
+				q.after_version.id = (struct id){ { 0 } };
+		} while (page.more);
+		EXPECT_STR("pages", all, STR("a=a1* b=b2* b=b1 b=n c=cn* c=c1 "));
+	}
+}
+
+TEST(delete_expected_only)
+{
+	AUTO(bed_done) struct bed t = bed_new();
+	struct conditions stale = { .if_match = STR("old") };
+	struct deleted d;
+	struct object o;
+	struct id first;
+
+	put(&t, STR("k"), STR("one"));
+	EXPECT_OK(get(&t, STR("k"), current, &o));
+	first = o.oid;
+	put(&t, STR("k"), STR("two"));
+	EXPECT_ERR("replaced", catalog_delete(t.c, &t.b, STR("k"), &current, NULL, &first, t.a, &d), S3_PreconditionFailed);
+	EXPECT_ERR("stale", catalog_delete(t.c, &t.b, STR("k"), &current, &stale, NULL, t.a, &d), S3_PreconditionFailed);
+	EXPECT_ERR("nothing", catalog_delete(t.c, &t.b, STR("l"), &current, &stale, NULL, t.a, &d), S3_NoSuchKey);
+	EXPECT_OK(get(&t, STR("k"), current, &o));
+	EXPECT_OK(catalog_delete(t.c, &t.b, STR("k"), &current, NULL, &o.oid, t.a, &d));
+}
