@@ -130,7 +130,8 @@ TEST(object_comes_back)
 
 TEST(etags_of_any_form_come_back)
 {
-	static const char *etags[] = { "", "0123456789abcdef0123456789abcdef", "0123456789ABCDEF0123456789abcdef", "0123456789abcdef0123456789abcdef-",
+	static const char *etags[] = { "", "0123456789abcdef0123456789abcdef", "0123456789ABCDEF0123456789abcdef",
+		"0123456789abcdef0123456789abcdef-",
 		"0123456789abcdef0123456789abcdef-0", "0123456789abcdef0123456789abcdef-01", "0123456789abcdef0123456789abcdef-10000",
 		"0123456789abcdef0123456789abcdef-99999999", "0123456789abcdef0123456789abcdeg", "x" };
 	AUTO(arena_free) struct arena *a = arena_new(4096, 1 << 20);
