@@ -363,3 +363,11 @@ resp_end(struct resp *r)
 	r->form = RESP_DONE;
 	return ERR_OK;
 }
+
+void
+resp_host_id(const struct resp *r, struct buf *b)
+{
+	CHECK_OBJ(r, RESP_MAGIC);
+	buf_add(b, session_host_id(r->x->session));
+	buf_add(b, str_n(r->x->req.id, 16));
+}

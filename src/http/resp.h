@@ -12,6 +12,7 @@
 #include "base/err.h"
 #include "base/str.h"
 
+struct buf;
 struct resp;
 struct blob_reader;
 
@@ -47,3 +48,5 @@ err resp_end(struct resp *);
 err resp_begin_chunked(struct resp *);
 
 uint64_t resp_bytes_sent(const struct resp *);	/* of the body */
+/* Appends the value of x-amz-id-2, for bodies that repeat it: this server, then the request id. */
+void resp_host_id(const struct resp *, struct buf *);

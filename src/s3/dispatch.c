@@ -171,11 +171,19 @@ run(struct s3_req *rq)
 	return err_ok(e) ? ERR_OK : failure_answer(rq, e);
 }
 
+/* Which kind of worker: a GET may last as long as its client likes. */
+static enum http_next
+worker_for(const struct s3_req *rq)
+{
+	enum op_class class = operation(rq->op)->class;
+
+	return class == OP_SMALL || (class == OP_QUICK && rq->head->method == HTTP_HEAD) ? HTTP_NEEDS_SMALL : HTTP_NEEDS_WORKER;
+}
+
 static enum http_next
 quick(void *ctx, struct http_req *http)
 {
 	struct s3_req *rq = request_new(ctx, http);
-	enum http_next next = HTTP_ANSWERED;
 	err_v e;
 
 	panic_note(http->id);
@@ -186,13 +194,12 @@ quick(void *ctx, struct http_req *http)
 	else if (operation(rq->op)->class == OP_QUICK)
 		e = run(rq);
 	else
-		next = HTTP_NEEDS_WORKER;
-	if (!err_ok(e)) {
-		request_again(rq);
-		next = HTTP_NEEDS_WORKER;
-	}
+		e = ERR_WOULD_BLOCK;
 	panic_note(NULL);
-	return next;
+	if (err_ok(e))
+		return HTTP_ANSWERED;
+	request_again(rq);
+	return worker_for(rq);
 }
 
 static void

@@ -15,7 +15,6 @@
 
 #define XML_MAX (1u << 20)
 #define RETRY_AFTER_S "1"
-#define HOST_ID "caisson"
 
 static const struct {
 	int errnum;
@@ -81,14 +80,17 @@ error_xml(struct s3_req *rq, enum s3_error code, str message, struct buf *b)
 	xml_text(b, "Message", message);
 	for (unsigned i = 0; i < rq->ndetails; i++)
 		xml_text(b, rq->details[i].name.p, rq->details[i].value);
-	buf_add_c(b, "<Resource>/");
+	xml_open(b, "Resource");
+	buf_add_c(b, "/");
 	xml_escape(b, rq->bucket_name);
 	if (!str_empty(rq->key))
 		buf_add_c(b, "/");
 	xml_escape(b, rq->key);
-	buf_add_c(b, "</Resource>");
+	xml_close(b, "Resource");
 	xml_text(b, "RequestId", str_c(rq->http->id));
-	xml_text(b, "HostId", STR(HOST_ID));
+	xml_open(b, "HostId");
+	resp_host_id(rq->resp, b);
+	xml_close(b, "HostId");
 	xml_close(b, "Error");
 }
 
