@@ -46,14 +46,26 @@ lock_done(struct lock *l)
 	PTHREAD_OK(pthread_mutex_destroy(&l->m));
 }
 
+void
+lock_rank_take(enum lock_rank rank)
+{
+	if (ranks_held >> rank != 0)
+		PANIC("lock %s taken while one of its rank or above is held (%#x)", rank_name[rank], ranks_held);
+	ranks_held |= 1u << rank;
+}
+
+void
+lock_rank_drop(enum lock_rank rank)
+{
+	assert((ranks_held & 1u << rank) != 0);
+	ranks_held &= ~(1u << rank);
+}
+
 NO_LOCK_ANALYSIS void
 lock_take(struct lock *l)
 {
-	if (ranks_held >> l->rank != 0)
-		PANIC("lock %s taken while one of its rank or above is held (%#x)",
-		    rank_name[l->rank], ranks_held);
+	lock_rank_take(l->rank);
 	PTHREAD_OK(pthread_mutex_lock(&l->m));
-	ranks_held |= 1u << l->rank;
 	l->owner = pthread_self();
 	l->held = true;
 }
@@ -63,7 +75,7 @@ lock_drop(struct lock *l)
 {
 	lock_assert_held(l);
 	l->held = false;
-	ranks_held &= ~(1u << l->rank);
+	lock_rank_drop(l->rank);
 	PTHREAD_OK(pthread_mutex_unlock(&l->m));
 }
 

@@ -10,7 +10,7 @@
 #include "base/panic.h"
 #include "meta/kv_impl.h"
 
-static const struct kv_ops *const engines[] = { &kv_mem_ops };
+static const struct kv_ops *const engines[] = { &kv_rocksdb_ops, &kv_mem_ops };
 
 err_v
 kv_open(str url, const struct kv_options *options, struct kv **ret)

@@ -68,7 +68,12 @@ void kv_iter_close(struct kv_iter **);
  *   expect_absent / expect_value: kv_commit() answers ERR_CONFLICT, and nothing
  *     is changed, unless all of them hold at the instant of the commit.
  *   add: 8 byte little-endian signed counters, n of them, added to what is there
- *     (absent counts as zeros); commutes, so it needs no expectation.
+ *     (absent counts as zeros); commutes, so it needs no expectation. The key of a
+ *     counter must not be expected in any batch: adding takes no lock.
+ *   delete_range: to = STR_NONE: to the end of the space. Excludes every other batch
+ *     of its space while it commits: for what is rare.
+ * An empty or too long key, a too long value, a batch of more than 64 MiB: kv_commit() answers
+ * -EINVAL or -E2BIG, nothing is changed.
  * Concurrent commits share flushes of the log.
  */
 struct kv_batch *kv_batch_new(uint32_t space);
@@ -108,5 +113,8 @@ struct kv_stats {
 	uint64_t flushes;	/* of the log */
 };
 void kv_stats(struct kv *, struct kv_stats *ret);
-/* NULL, or why the engine refuses commits: "ENOSPC while ..." (static or engine-owned text). */
+/*
+ * NULL, or why the engine refuses commits: "ENOSPC ..." (static or engine-owned text). While there is no room, it looks
+ * (once a second at most) whether there is again, with a write of its own: so it may block.
+ */
 const char *kv_trouble(struct kv *);

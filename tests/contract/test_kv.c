@@ -9,7 +9,7 @@
 #include "base/panic.h"
 #include "kv_env.h"
 
-static const char *const engines[] = { "memory" };
+static const char *const engines[] = { "memory", "rocksdb" };
 
 /* A test body for each engine. */
 static void

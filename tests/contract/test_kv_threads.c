@@ -11,7 +11,7 @@
 #include "base/lock.h"
 #include "kv_env.h"
 
-static const char *const engines[] = { "memory" };
+static const char *const engines[] = { "memory", "rocksdb" };
 
 #define THREADS 8
 #define ROUNDS 60

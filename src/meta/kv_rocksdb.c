@@ -1,0 +1,494 @@
+/*
+ * kv_rocksdb.c - the index on RocksDB.
+ *
+ * Expectations are checked under locks, since RocksDB's batches have none. Each key has a stripe, each space a gate:
+ *
+ *   batch                               gate of its space    stripe of each key expected    of each key put or deleted
+ *   ordinary                            shared               shared                         exclusive
+ *   with a range delete, or many keys   exclusive            -                              -
+ *   counters (kv_add)                                        none: they commute, and nobody may expect their keys
+ *
+ * They are held from the check until the batch is durable and visible, so what was expected still holds then. All writes
+ * of a bucket expect its header and share that stripe: they run beside each other, and RocksDB groups their flushes; a
+ * change of the header waits for those before it and keeps off those after it. A range delete has the space to itself,
+ * so nothing it covers can be expected, or made, beside it.
+ *
+ * A commit that fails for another reason than lack of room poisons the engine: an fsync that failed once may have lost what
+ * it covered, and is never tried again. Lack of room may pass: RocksDB itself begins a new log and goes on once there
+ * is room again (it looks every few seconds), and so do we.
+ */
+#include "meta/kv_rocksdb.h"
+
+#include <stdio.h>
+
+#include "base/clock.h"
+#include "base/crash.h"
+#include "base/mem.h"
+#include "base/panic.h"
+
+#define BATCH_STRIPES 40	/* more keys than this take the gate instead */
+#define RANGE_POINTS 256	/* a range of up to this many rows is deleted row by row */
+#define PROBE_MS 1000
+
+/* ---- errors ---- */
+
+static const struct { const char *begins; int code; } kinds[] = {
+	{ "Corruption", EBADMSG },
+	{ "Result incomplete", EINPROGRESS },
+	{ "IO error: While lock file", EBUSY },
+	{ "IO error: lock hold by current process", EBUSY },
+};
+
+/* Words of strerror() in an I/O error. A file that is missing is damage: ENOENT means "no such key" here. */
+static const struct { const char *has; int code; } causes[] = {
+	{ "No space left on device", ENOSPC }, { "Disk quota exceeded", EDQUOT },
+	{ "Read-only file system", EROFS }, { "Permission denied", EACCES },
+	{ "Too many open files", EMFILE }, { "No such file or directory", EBADMSG },
+};
+
+err_v
+rocks_err(char *message)
+{
+	AUTO(mem_free_p) char *m = message;
+	str s = str_c(m);
+	int code = EIO;
+
+	if (m == NULL)
+		return ERR_OK;
+	for (size_t i = 0; i < COUNT(causes); i++)
+		if (str_find_str(s, str_c(causes[i].has)) >= 0)
+			code = causes[i].code;
+	for (size_t i = 0; i < COUNT(kinds); i++)
+		if (str_starts(s, str_c(kinds[i].begins)))
+			code = kinds[i].code;
+	return err_errno(code, "index: %s", m);
+}
+
+static bool
+may_pass(err_v e)
+{
+	return err_is(e, -ENOSPC) || err_is(e, -EDQUOT);
+}
+
+/* A write has failed: for now, or for good. */
+static void
+remember_trouble(struct rocks *r, err_v e)
+{
+	if (may_pass(e)) {
+		atomic_store(&r->full, true);
+		return;
+	}
+	lock_take(&r->lock);
+	if (!atomic_load(&r->poisoned)) {
+		r->poison = e;
+		snprintf(r->trouble, sizeof(r->trouble), "%s", err_context());
+		atomic_store(&r->poisoned, true);
+	}
+	lock_drop(&r->lock);
+}
+
+static err_v
+refuse_if_poisoned(struct rocks *r)
+{
+	if (!atomic_load(&r->poisoned))
+		return ERR_OK;
+	return err_errno(-r->poison.code, "refused since: %s", r->trouble);
+}
+
+/* ---- reading ---- */
+
+static err_v
+get_value(struct rocks *r, const rocksdb_readoptions_t *options, str full, rocksdb_pinnableslice_t **ret)
+{
+	char *message = NULL;
+	rocksdb_pinnableslice_t *v = rocksdb_get_pinned(r->db, options, full.p, full.len, &message);
+
+	TRY(rocks_err(message));
+	if (v == NULL)
+		return ERR_NOT_FOUND;
+	*ret = v;
+	return ERR_OK;
+}
+
+static str
+slice_str(const rocksdb_pinnableslice_t *v)
+{
+	size_t len;
+	const char *p = rocksdb_pinnableslice_value(v, &len);
+
+	return str_n(p, len);
+}
+
+static err_v
+rocks_get(struct kv *kv, str full, enum kv_wait wait, struct arena *a, str *ret)
+{
+	struct rocks *r = rocks_of(kv);
+	rocksdb_pinnableslice_t *v;
+
+	TRY(get_value(r, wait == KV_NO_WAIT ? r->read_cached : r->read, full, &v));
+	*ret = arena_str(a, slice_str(v));
+	rocksdb_pinnableslice_destroy(v);
+	return ERR_OK;
+}
+
+struct rocks_iter {
+	struct kv_iter base;
+	rocksdb_readoptions_t *options;
+	rocksdb_iterator_t *it;
+};
+
+static struct rocks_iter *
+iter_of(struct kv_iter *it)
+{
+	return (struct rocks_iter *)it;
+}
+
+/* The bounds are told to RocksDB: it skips tables without a key between them, and does not read past the end. */
+static err_v
+rocks_scan(struct kv *kv, const struct kv_full *from, const struct kv_full *to, struct kv_iter **ret)
+{
+	struct rocks *r = rocks_of(kv);
+	struct rocks_iter *it = MEM_NEW(struct rocks_iter);
+
+	kv_iter_init(&it->base, kv, from, to);
+	it->options = rocksdb_readoptions_create();
+	rocksdb_readoptions_set_iterate_lower_bound(it->options, it->base.from.p, it->base.from.len);
+	rocksdb_readoptions_set_iterate_upper_bound(it->options, it->base.to.p, it->base.to.len);
+	it->it = rocksdb_create_iterator(r->db, it->options);
+	atomic_fetch_add(&r->iterators, 1);
+	rocksdb_iter_seek(it->it, from->p, from->len);
+	*ret = &it->base;
+	return ERR_OK;
+}
+
+static bool
+rocks_iter_valid(struct kv_iter *it)
+{
+	return rocksdb_iter_valid(iter_of(it)->it);
+}
+
+static str
+rocks_iter_key(struct kv_iter *it)
+{
+	size_t len;
+	const char *p;
+
+	assert(rocks_iter_valid(it));
+	p = rocksdb_iter_key(iter_of(it)->it, &len);
+	assert(len >= KV_SPACE_LEN);
+	return str_n(p, len);
+}
+
+static str
+rocks_iter_value(struct kv_iter *it)
+{
+	size_t len;
+	const char *p;
+
+	assert(rocks_iter_valid(it));
+	p = rocksdb_iter_value(iter_of(it)->it, &len);
+	return str_n(p, len);
+}
+
+static void
+rocks_iter_next(struct kv_iter *it)
+{
+	assert(rocks_iter_valid(it));
+	rocksdb_iter_next(iter_of(it)->it);
+}
+
+static void
+rocks_iter_seek(struct kv_iter *it, str full)
+{
+	rocksdb_iter_seek(iter_of(it)->it, full.p, full.len);
+}
+
+static err_v
+rocks_iter_error(struct kv_iter *it)
+{
+	char *message = NULL;
+
+	rocksdb_iter_get_error(iter_of(it)->it, &message);
+	return rocks_err(message);
+}
+
+static void
+rocks_iter_close(struct kv_iter *ki)
+{
+	struct rocks_iter *it = iter_of(ki);
+
+	rocksdb_iter_destroy(it->it);
+	rocksdb_readoptions_destroy(it->options);
+	atomic_fetch_sub(&rocks_of(ki->kv)->iterators, 1);
+	free(it);
+}
+
+/* ---- which stripes a batch needs ---- */
+
+static uint64_t
+hash(uint64_t h, str s)
+{
+	uint64_t word;
+
+	for (; s.len > 0; s = str_skip(s, sizeof(word))) {
+		word = s.len;
+		memcpy(&word, s.p, s.len < sizeof(word) ? s.len : sizeof(word));
+		h = (h ^ word) * UINT64_C(0x9e3779b97f4a7c15);
+		h ^= h >> 32;
+	}
+	return h;
+}
+
+/* Into ret, sorted; room for BATCH_STRIPES + 1. */
+static size_t
+stripes_for(const struct rocks *r, const struct kv_batch *b, struct stripe *ret)
+{
+	size_t n = 1;
+
+	ret[0] = (struct stripe){ (uint32_t)(hash(r->seed, str_n(&b->space, sizeof(b->space))) % ROCKS_GATES), STRIPE_SHARED };
+	for (size_t i = 0; i < b->n && !b->has_range; i++) {
+		const struct kv_op *op = &b->op[i];
+
+		if (op->kind == KV_ADD)
+			continue;
+		if (n > BATCH_STRIPES)
+			break;
+		ret[n++] = (struct stripe){ ROCKS_GATES + (uint32_t)(hash(r->seed, op->key) % ROCKS_STRIPES),
+			kv_op_is_expectation(op->kind) ? STRIPE_SHARED : STRIPE_EXCLUSIVE };
+	}
+	if (b->has_range || n > BATCH_STRIPES) {
+		ret[0].use = STRIPE_EXCLUSIVE;
+		return 1;
+	}
+	return stripes_sort(ret, n);
+}
+
+/* ---- commit ---- */
+
+static err_v
+check(struct rocks *r, const struct kv_op *op)
+{
+	rocksdb_pinnableslice_t *v = NULL;
+	err_v e = get_value(r, r->read, op->key, &v);
+	bool holds;
+
+	if (!err_ok(e) && !err_is(e, ERR_NOT_FOUND.code))
+		return e;
+	holds = op->kind == KV_EXPECT_ABSENT ? v == NULL : v != NULL && str_eq(slice_str(v), op->value);
+	if (v != NULL)
+		rocksdb_pinnableslice_destroy(v);
+	if (holds)
+		return ERR_OK;
+	atomic_fetch_add(&r->conflicts, 1);
+	return ERR_CONFLICT;
+}
+
+static bool
+in_range(str key, const struct kv_op *range)
+{
+	return str_cmp(range->key, key) <= 0 && str_cmp(key, range->value) < 0;
+}
+
+/*
+ * A short range is deleted row by row: range tombstones slow every read that passes them. The rows are those of the
+ * store, and those that the batch itself has made before. The gate is ours, so no others come.
+ */
+static err_v
+fill_range(struct rocks *r, const struct kv_batch *b, size_t at, rocksdb_writebatch_t *w)
+{
+	const struct kv_op *range = &b->op[at];
+	rocksdb_readoptions_t *options = rocksdb_readoptions_create();
+	rocksdb_iterator_t *it;
+	char *message = NULL;
+	size_t n = 0, len;
+
+	rocksdb_readoptions_set_iterate_upper_bound(options, range->value.p, range->value.len);
+	it = rocksdb_create_iterator(r->db, options);
+	for (rocksdb_iter_seek(it, range->key.p, range->key.len); rocksdb_iter_valid(it) && n <= RANGE_POINTS; n++) {
+		const char *p = rocksdb_iter_key(it, &len);
+
+		rocksdb_writebatch_delete(w, p, len);
+		rocksdb_iter_next(it);
+	}
+	rocksdb_iter_get_error(it, &message);
+	rocksdb_iter_destroy(it);
+	rocksdb_readoptions_destroy(options);
+	TRY(rocks_err(message));
+	for (size_t i = 0; i < at && n + at <= RANGE_POINTS; i++)
+		if (!kv_op_is_expectation(b->op[i].kind) && b->op[i].kind != KV_DELETE_RANGE && in_range(b->op[i].key, range))
+			rocksdb_writebatch_delete(w, b->op[i].key.p, b->op[i].key.len);
+	if (n + at > RANGE_POINTS)
+		rocksdb_writebatch_delete_range(w, range->key.p, range->key.len, range->value.p, range->value.len);
+	return ERR_OK;
+}
+
+static err_v
+fill(struct rocks *r, const struct kv_batch *b, rocksdb_writebatch_t *w)
+{
+	for (size_t i = 0; i < b->n; i++) {
+		const struct kv_op *op = &b->op[i];
+
+		switch (op->kind) {
+		case KV_EXPECT_ABSENT:
+		case KV_EXPECT_VALUE:
+			break;
+		case KV_PUT:
+			rocksdb_writebatch_put(w, op->key.p, op->key.len, op->value.p, op->value.len);
+			break;
+		case KV_DELETE:
+			rocksdb_writebatch_delete(w, op->key.p, op->key.len);
+			break;
+		case KV_DELETE_RANGE:
+			TRY(fill_range(r, b, i, w));
+			break;
+		case KV_ADD:
+			rocksdb_writebatch_merge(w, op->key.p, op->key.len, op->value.p, op->value.len);
+			break;
+		}
+	}
+	return ERR_OK;
+}
+
+/* Durable and visible, or an error; RocksDB makes one flush for all who come together. */
+static err_v
+write_batch(struct rocks *r, rocksdb_writebatch_t *w)
+{
+	char *message = NULL;
+	err_v e;
+
+	rocksdb_write(r->db, r->write, w, &message);
+	e = rocks_err(message);
+	if (!err_ok(e))
+		remember_trouble(r, e);
+	else if (atomic_load_explicit(&r->full, memory_order_relaxed))
+		atomic_store(&r->full, false);
+	return e;
+}
+
+static err_v
+commit_held(struct rocks *r, const struct kv_batch *b)
+{
+	rocksdb_writebatch_t *w;
+	err_v e;
+
+	for (size_t i = 0; i < b->n; i++)
+		if (kv_op_is_expectation(b->op[i].kind))
+			TRY(check(r, &b->op[i]));
+	CRASH_POINT(commit_checked);
+	if (b->changes == 0)
+		return ERR_OK;
+	w = rocksdb_writebatch_create();
+	e = fill(r, b, w);
+	if (err_ok(e))
+		e = write_batch(r, w);
+	rocksdb_writebatch_destroy(w);
+	if (err_ok(e))
+		CRASH_POINT(commit_logged);
+	return e;
+}
+
+static err_v
+rocks_commit(struct kv *kv, const struct kv_batch *b)
+{
+	struct rocks *r = rocks_of(kv);
+	struct stripe stripe[BATCH_STRIPES + 1];
+	size_t n;
+	err_v e;
+
+	TRY(refuse_if_poisoned(r));
+	n = stripes_for(r, b, stripe);
+	stripes_take(r->stripes, stripe, n);
+	e = commit_held(r, b);
+	stripes_drop(r->stripes, stripe, n);
+	if (err_ok(e))
+		atomic_fetch_add(&r->commits, 1);
+	return e;
+}
+
+/* ---- the rest ---- */
+
+/* RocksDB writes its memtables out and links the table files. */
+static err_v
+rocks_checkpoint(struct kv *kv, const char *dir)
+{
+	struct rocks *r = rocks_of(kv);
+	char *message = NULL;
+	rocksdb_checkpoint_t *c = rocksdb_checkpoint_object_create(r->db, &message);
+
+	TRY(rocks_err(message));
+	rocksdb_checkpoint_create(c, dir, 0, &message);
+	rocksdb_checkpoint_object_destroy(c);
+	return rocks_err(message);
+}
+
+static uint64_t
+property(const struct rocks *r, const char *name)
+{
+	uint64_t n;
+
+	return rocksdb_property_int(r->db, name, &n) == 0 ? n : 0;
+}
+
+static void
+rocks_stats(struct kv *kv, struct kv_stats *ret)
+{
+	struct rocks *r = rocks_of(kv);
+
+	ret->keys_estimate = property(r, "rocksdb.estimate-num-keys");
+	ret->disk_bytes = property(r, "rocksdb.total-sst-files-size");
+	ret->memory_bytes = rocksdb_cache_get_usage(r->cache) + property(r, "rocksdb.size-all-mem-tables") +
+	    property(r, "rocksdb.estimate-table-readers-mem");
+	ret->commits = atomic_load(&r->commits);
+	ret->conflicts = atomic_load(&r->conflicts);
+}
+
+/* While there is no room nobody may be sending writes any more: so look whether an empty one goes through. */
+static void
+probe(struct rocks *r)
+{
+	uint64_t now = clock_mono_ms();
+	rocksdb_writebatch_t *w;
+	bool due;
+
+	lock_take(&r->lock);
+	due = now - r->probed_ms >= PROBE_MS;
+	if (due)
+		r->probed_ms = now;
+	lock_drop(&r->lock);
+	if (!due)
+		return;
+	w = rocksdb_writebatch_create();
+	(void)!err_ok(write_batch(r, w));
+	rocksdb_writebatch_destroy(w);
+}
+
+static const char *
+rocks_trouble(struct kv *kv)
+{
+	struct rocks *r = rocks_of(kv);
+
+	if (!atomic_load(&r->poisoned) && atomic_load(&r->full))
+		probe(r);
+	if (atomic_load(&r->poisoned))
+		return r->trouble;
+	return atomic_load(&r->full) ? "ENOSPC: no room on the index's file system" : NULL;
+}
+
+const struct kv_ops kv_rocksdb_ops = {
+	.scheme = "rocksdb",
+	.open = rocks_open,
+	.close = rocks_close,
+	.get = rocks_get,
+	.scan = rocks_scan,
+	.iter_valid = rocks_iter_valid,
+	.iter_key = rocks_iter_key,
+	.iter_value = rocks_iter_value,
+	.iter_next = rocks_iter_next,
+	.iter_seek = rocks_iter_seek,
+	.iter_error = rocks_iter_error,
+	.iter_close = rocks_iter_close,
+	.commit = rocks_commit,
+	.checkpoint = rocks_checkpoint,
+	.stats = rocks_stats,
+	.trouble = rocks_trouble,
+};

@@ -1,0 +1,57 @@
+/*
+ * kv_rocksdb.h - what the files of the RocksDB engine share. Included by src/meta/kv_rocksdb*.c only.
+ */
+#pragma once
+
+#include <rocksdb/c.h>
+#include <stdatomic.h>
+
+#include "base/lock.h"
+#include "base/stripes.h"
+#include "meta/kv_impl.h"
+
+#define ROCKS_GATES 64u		/* the first stripes: one for the spaces of a hash */
+#define ROCKS_STRIPES 8192u	/* the others: one for the keys of a hash */
+#define ROCKS_DIR_MAX 4000
+
+struct rocks {
+	struct kv base;
+	char dir[ROCKS_DIR_MAX];
+	int dir_fd;			/* flock()ed: the store is ours */
+	rocksdb_t *db;
+	rocksdb_options_t *options;
+	rocksdb_cache_t *cache;
+	rocksdb_readoptions_t *read, *read_cached;
+	rocksdb_writeoptions_t *write;
+	struct stripes *stripes;
+	uint64_t seed;			/* of the hash of keys: nobody can aim at a stripe */
+	atomic_int iterators;
+	atomic_uint_fast64_t commits, conflicts;
+
+	struct lock lock;		/* rank: LOCK_ENGINE */
+	atomic_bool full;		/* the last commit found no room */
+	uint64_t probed_ms GUARDED_BY(lock);
+	atomic_bool poisoned;		/* set once, after the two below have been written */
+	err_v poison;			/* every later commit answers this */
+	char trouble[512];
+};
+
+/* Takes over RocksDB's message (NULL: ERR_OK). ENOSPC, EDQUOT, EIO, ... as it says; ERR_DAMAGED, ERR_WOULD_BLOCK. */
+err rocks_err(char *message);
+
+static inline struct rocks *
+rocks_of(struct kv *kv)
+{
+	return (struct rocks *)kv;
+}
+
+/* kv_rocksdb_open.c */
+err_v rocks_open(str place, const struct kv_options *, struct kv **ret);
+void rocks_close(struct kv *);
+
+/*
+ * kv_rocksdb_log.c: look through the log files of a closed store. ERR_DAMAGED if one has bad bytes with whole records
+ * behind them. ret_torn: the newest log ends in bytes that are no whole record: what a power cut leaves of the one
+ * group of commits that was being flushed, none of them acknowledged.
+ */
+err rocks_log_check(const char *dir, bool *ret_torn);

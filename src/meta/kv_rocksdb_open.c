@@ -1,0 +1,238 @@
+/*
+ * kv_rocksdb_open.c - opening and closing the RocksDB engine, and how it is tuned.
+ *
+ * Memory: the block cache (indexes and filters in it), up to three memtables of 16 MiB, and little else. Table files are
+ * opened when first read, so that a start does not depend on how much is stored.
+ */
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/file.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+#include "base/panic.h"
+#include "meta/kv_rocksdb.h"
+
+#define MEMTABLE_BYTES (16u << 20)
+#define CACHE_BYTES_MIN (1u << 20)
+
+enum { RECOVER_TOLERATE_TAIL = 0, RECOVER_POINT_IN_TIME = 2 };	/* numbers of RocksDB's enum */
+
+/* ---- counters: RocksDB adds up what kv_add has left ---- */
+
+static char *
+sum_operands(str sum, const char *const *operands, const size_t *lens, int n, unsigned char *ok, size_t *ret_len)
+{
+	char *total = mem_alloc(KV_COUNTERS_MAX * sizeof(int64_t));
+	size_t len = 0;
+
+	*ok = kv_counters_add(sum, STR_NONE, total, KV_COUNTERS_MAX * sizeof(int64_t), &len);
+	for (int i = 0; i < n && *ok; i++)
+		*ok = kv_counters_add(str_n(total, len), str_n(operands[i], lens[i]), total, KV_COUNTERS_MAX * sizeof(int64_t), &len);
+	*ret_len = len;
+	return total;
+}
+
+static char *
+merge_full(void *state, const char *key, size_t key_len, const char *old, size_t old_len, const char *const *operands,
+    const size_t *lens, int n, unsigned char *ok, size_t *ret_len)
+{
+	return sum_operands(str_n(old, old != NULL ? old_len : 0), operands, lens, n, ok, ret_len);
+}
+
+static char *
+merge_partial(void *state, const char *key, size_t key_len, const char *const *operands, const size_t *lens, int n,
+    unsigned char *ok, size_t *ret_len)
+{
+	return sum_operands(STR_NONE, operands, lens, n, ok, ret_len);
+}
+
+static void
+merge_free(void *state, const char *value, size_t len)
+{
+	mem_free_p(&value);
+}
+
+static void
+merge_destroy(void *state)
+{
+}
+
+static const char *
+merge_name(void *state)
+{
+	return "caisson.counters";	/* RocksDB keeps it in the store: never changes */
+}
+
+/* ---- options ---- */
+
+static void
+set_tables(rocksdb_options_t *o, rocksdb_cache_t *cache)
+{
+	rocksdb_block_based_table_options_t *t = rocksdb_block_based_options_create();
+
+	rocksdb_block_based_options_set_block_cache(t, cache);
+	rocksdb_block_based_options_set_block_size(t, 8 << 10);
+	rocksdb_block_based_options_set_format_version(t, 5);
+	rocksdb_block_based_options_set_filter_policy(t, rocksdb_filterpolicy_create_bloom_full(10));
+	rocksdb_block_based_options_set_cache_index_and_filter_blocks(t, 1);
+	rocksdb_block_based_options_set_cache_index_and_filter_blocks_with_high_priority(t, 1);
+	rocksdb_block_based_options_set_pin_l0_filter_and_index_blocks_in_cache(t, 1);
+	rocksdb_options_set_block_based_table_factory(o, t);
+	rocksdb_block_based_options_destroy(t);
+}
+
+static rocksdb_options_t *
+options_new(const struct kv_options *want, rocksdb_cache_t *cache, int recovery)
+{
+	rocksdb_options_t *o = rocksdb_options_create();
+
+	set_tables(o, cache);
+	rocksdb_options_set_create_if_missing(o, 1);
+	rocksdb_options_set_merge_operator(o, rocksdb_mergeoperator_create(NULL, merge_destroy, merge_full, merge_partial,
+	    merge_free, merge_name));
+	rocksdb_options_set_compression(o, rocksdb_lz4_compression);
+	rocksdb_options_set_write_buffer_size(o, MEMTABLE_BYTES);
+	rocksdb_options_set_max_write_buffer_number(o, 3);
+	rocksdb_options_set_target_file_size_base(o, 32u << 20);
+	rocksdb_options_set_max_bytes_for_level_base(o, 64u << 20);
+	rocksdb_options_set_level_compaction_dynamic_level_bytes(o, 1);
+	rocksdb_options_set_max_background_jobs(o, want->background_threads > 2 ? want->background_threads : 2);
+	rocksdb_options_set_bytes_per_sync(o, 1u << 20);
+	rocksdb_options_set_max_open_files(o, 512);
+	rocksdb_options_set_skip_stats_update_on_db_open(o, 1);
+	rocksdb_options_set_max_manifest_file_size(o, 16u << 20);
+	rocksdb_options_set_wal_recovery_mode(o, recovery);
+	/* Queues (dead entries) leave runs of tombstones: files that hold many are compacted soon. */
+	rocksdb_options_add_compact_on_deletion_collector_factory(o, 4096, 1024);
+	rocksdb_options_set_info_log_level(o, 2);	/* warnings */
+	rocksdb_options_set_max_log_file_size(o, 1u << 20);
+	rocksdb_options_set_keep_log_file_num(o, 4);
+	return o;
+}
+
+/* ---- open and close ---- */
+
+static err_v
+sync_parent(const char *dir)
+{
+	char parent[ROCKS_DIR_MAX + 4];
+	int fd, rc;
+
+	snprintf(parent, sizeof(parent), "%s/..", dir);
+	fd = open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		return err_sys("open the directory above the index");
+	rc = fsync(fd);
+	close(fd);
+	return rc == 0 ? ERR_OK : err_sys("fsync the directory above the index");
+}
+
+/* The directory, made if missing, and locked: nobody else looks at the logs while we do. */
+static err_v
+take_directory(struct rocks *r)
+{
+	if (mkdir(r->dir, 0700) == 0)
+		TRY(sync_parent(r->dir));
+	else if (errno != EEXIST)
+		return err_errno(errno, "make the index's directory %s", r->dir);
+	r->dir_fd = open(r->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (r->dir_fd < 0)
+		return err_errno(errno, "open the index's directory %s", r->dir);
+	if (flock(r->dir_fd, LOCK_EX | LOCK_NB) != 0)
+		return err_errno(errno == EWOULDBLOCK ? EBUSY : errno, "the index %s is in use by another process", r->dir);
+	return ERR_OK;
+}
+
+static void
+rocks_free(struct rocks *r)
+{
+	if (r->db != NULL)
+		rocksdb_close(r->db);
+	if (r->options != NULL)
+		rocksdb_options_destroy(r->options);
+	if (r->cache != NULL)
+		rocksdb_cache_destroy(r->cache);
+	rocksdb_readoptions_destroy(r->read);
+	rocksdb_readoptions_destroy(r->read_cached);
+	rocksdb_writeoptions_destroy(r->write);
+	if (r->dir_fd >= 0)
+		close(r->dir_fd);
+	stripes_free(&r->stripes);
+	lock_done(&r->lock);
+	r->base.magic = 0;
+	free(r);
+}
+
+static struct rocks *
+rocks_new(str dir)
+{
+	struct rocks *r = MEM_NEW(struct rocks);
+
+	r->base = (struct kv){ KV_MAGIC, &kv_rocksdb_ops };
+	memcpy(r->dir, dir.p, dir.len);
+	r->dir_fd = -1;
+	r->stripes = stripes_new(ROCKS_GATES + ROCKS_STRIPES, LOCK_KEY);
+	lock_init(&r->lock, LOCK_ENGINE);
+	if (getrandom(&r->seed, sizeof(r->seed), 0) != sizeof(r->seed))
+		PANIC("getrandom");
+	r->read = rocksdb_readoptions_create();
+	r->read_cached = rocksdb_readoptions_create();
+	rocksdb_readoptions_set_read_tier(r->read_cached, 1);	/* the block cache and memtables only */
+	r->write = rocksdb_writeoptions_create();
+	rocksdb_writeoptions_set_sync(r->write, 1);
+	return r;
+}
+
+static err_v
+open_db(struct rocks *r, const struct kv_options *want)
+{
+	uint64_t cache_bytes = want->cache_bytes > CACHE_BYTES_MIN ? want->cache_bytes : CACHE_BYTES_MIN;
+	char *message = NULL;
+	bool torn = false;
+
+	TRY(take_directory(r));
+	TRY(rocks_log_check(r->dir, &torn));
+	r->cache = rocksdb_cache_create_lru(cache_bytes);
+	r->options = options_new(want, r->cache, torn ? RECOVER_POINT_IN_TIME : RECOVER_TOLERATE_TAIL);
+	r->db = rocksdb_open(r->options, r->dir, &message);
+	return rocks_err(message);
+}
+
+err_v
+rocks_open(str place, const struct kv_options *want, struct kv **ret)
+{
+	struct rocks *r;
+	err_v e;
+
+	if (str_empty(place) || place.len >= ROCKS_DIR_MAX || str_find(place, 0) >= 0)
+		return err_errno(EINVAL, "index rocksdb:%.*s: want a directory", STR_FMT(place));
+	r = rocks_new(place);
+	e = open_db(r, want);
+	if (!err_ok(e)) {
+		rocks_free(r);
+		return e;
+	}
+	*ret = &r->base;
+	return ERR_OK;
+}
+
+/* What is in memtables goes to tables first, so that a clean stop leaves no log to replay, nor to rot. */
+void
+rocks_close(struct kv *kv)
+{
+	struct rocks *r = rocks_of(kv);
+	rocksdb_flushoptions_t *flush;
+	char *message = NULL;
+
+	assert(atomic_load(&r->iterators) == 0);
+	if (!atomic_load(&r->poisoned)) {
+		flush = rocksdb_flushoptions_create();
+		rocksdb_flush(r->db, flush, &message);
+		rocksdb_flushoptions_destroy(flush);
+		rocksdb_free(message);	/* the log has it all */
+	}
+	rocks_free(r);
+}
