@@ -53,12 +53,12 @@ say(const struct config *c, const struct first_start *f)
 {
 	printf("A new store. Organization %.*s, principal %.*s.\n"
 	    "Credentials for S3 clients: %.*s/credentials (profile caisson); token of the control API: %.*s/admin-token.\n\n"
-	    "  export AWS_SHARED_CREDENTIALS_FILE=\"$PWD/%.*s/credentials\" AWS_PROFILE=caisson AWS_REGION=us-east-1\n"
+	    "  export AWS_SHARED_CREDENTIALS_FILE=\"%s%.*s/credentials\" AWS_PROFILE=caisson AWS_REGION=us-east-1\n"
 	    "  export AWS_ENDPOINT_URL=http://%.*s\n"
 	    "  aws s3api create-bucket --bucket models --create-bucket-configuration LocationConstraint=local\n"
 	    "  aws s3 cp README.md s3://models/\n\n",
-	    STR_FMT(f->org.id), STR_FMT(f->user.principal), STR_FMT(c->data_dir), STR_FMT(c->data_dir), STR_FMT(c->data_dir),
-	    STR_FMT(c->listen));
+	    STR_FMT(f->org.id), STR_FMT(f->user.principal), STR_FMT(c->data_dir), STR_FMT(c->data_dir),
+	    str_starts(c->data_dir, STR("/")) ? "" : "$PWD/", STR_FMT(c->data_dir), STR_FMT(c->listen));
 }
 
 static void

@@ -73,10 +73,11 @@ open_access(struct server *s)
 	AUTO(arena_free) struct arena *a = arena_new(65536, 1u << 20);
 	const struct config *c = s->config;
 	str audit = str_empty(c->audit_log) ? data_path(a, c, "audit.log") : c->audit_log;
+	str key_file = str_empty(c->master_key_file) ? data_path(a, c, "master.key") : c->master_key_file;
 	uint8_t key[32];
 	err_v e;
 
-	TRY(access_master_key(s->kv, arena_str(a, c->data_dir).p, key));
+	TRY(access_master_key(s->kv, arena_str(a, key_file).p, key));
 	e = access_open(s->kv, s->store.catalog, key, &s->store.access);
 	explicit_bzero(key, sizeof(key));
 	TRY(e);

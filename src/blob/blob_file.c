@@ -327,7 +327,7 @@ record_delete(struct file_store *s, const struct blob_ref *ref)
 	TRY(e);
 	if (!record_doom(s, ref->place, &r))
 		return ERR_OK;
-	e = record_free(s, ref, &size);
+	e = record_erase(s, ref, &size);
 	record_gone(s, r);
 	file_counted(s, 0, -(int64_t)size);
 	return e;

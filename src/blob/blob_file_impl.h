@@ -190,7 +190,7 @@ err_v flush_wait(struct file_store *s, struct flush *, uint64_t round, const cha
 err_v volume_append(struct file_store *, struct id, uint8_t *p, uint64_t size, uint64_t *ret_place);
 void volume_close(struct file_store *);		/* the current one, at the end */
 /* Free a blob's space. ret_size: what it had, 0 if it was not there. */
-err_v record_free(struct file_store *, const struct blob_ref *, uint64_t *ret_size);
+err_v record_erase(struct file_store *, const struct blob_ref *, uint64_t *ret_size);
 /* Head and checksums of the record at pos. ERR_NOT_FOUND: there is none of this id. crc: GROUP of them. */
 err_v record_load(int fd, uint64_t place, struct id, struct record_head *ret, uint32_t *ret_crc);
 uint32_t record_crc(const struct record_head *, const uint32_t *crc);

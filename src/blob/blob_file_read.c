@@ -81,7 +81,7 @@ reader_free(struct file_reader *r)
 
 	if (r->record != NULL && record_release(s, r->record)) {
 		uint64_t size;
-		err_v e = record_free(s, &r->ref, &size);
+		err_v e = record_erase(s, &r->ref, &size);
 
 		record_gone(s, r->record);
 		if (err_ok(e) && size > 0)

@@ -254,7 +254,7 @@ punch(int fd, uint64_t pos, uint64_t size)
 }
 
 err_v
-record_free(struct file_store *s, const struct blob_ref *ref, uint64_t *ret_size)
+record_erase(struct file_store *s, const struct blob_ref *ref, uint64_t *ret_size)
 {
 	uint64_t number = place_volume(ref->place);
 	struct volume_file *f;

@@ -41,7 +41,7 @@ PARAM_NUMBER(loops, "threads", 0, 0, 256, "event loops; 0: one a core")
 PARAM_NUMBER(workers, "threads", 64, 2, 4096, "workers: requests that may block, at once")
 PARAM_NUMBER(workers_small, "threads", 8, 0, 2048, "of them, kept for small operations while large transfers crawl")
 PARAM_NUMBER(queue_max, "requests", 4096, 1, 1000000, "requests that wait for a worker; beyond: 503 SlowDown")
-PARAM_NUMBER(connections_max, "connections", 20000, 1, 1000000, "open at once; beyond: 503 and close")
+PARAM_NUMBER(connections_max, "connections", 16384, 1, 1000000, "open at once; beyond: 503 and close")
 PARAM_NUMBER(client_workers, "threads", 56, 1, 4096, "workers that one client address may hold")
 PARAM_NUMBER(head_timeout, "ms", 10000, 100, 600000, "from the first byte of a request head to its last")
 PARAM_NUMBER(idle_timeout, "ms", 75000, 100, 86400000, "between two requests of a connection")
@@ -50,6 +50,7 @@ PARAM_NUMBER(rate_interval, "ms", 15000, 100, 600000, "over which that rate is m
 PARAM_NUMBER(drain_timeout, "ms", 30000, 0, 3600000, "how long running requests may go on after SIGTERM")
 
 /* ---- secrets and logs ---- */
+PARAM_TEXT(master_key_file, "", "file of the master key that secrets are encrypted under; default: DATA_DIR/master.key, made at the first start")
 PARAM_TEXT(access_log, "", "file of one line a request; - is standard output; none by default")
 PARAM_TEXT(audit_log, "", "file of the audit log, JSON lines; default: DATA_DIR/audit.log")
 PARAM_CHOICE(log_level, "debug|info|warn|error", "info", "events from this level on go to standard error")
