@@ -57,6 +57,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	str bytes;
 	err_v e;
 
+	buf_init(&whole, 1u << 20);
+	buf_init(&pieces, 1u << 20);
 	if (size < 3)
 		return 0;
 	sig.payload = (enum payload_mode)(data[0] % 5);
@@ -66,8 +68,6 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (data[0] & 0x80)
 		head.header[head.headers++] = (struct http_header){ STR("x-amz-trailer"), STR("x-amz-checksum-crc32") };
 	bytes = fuzz_copy(arena, data + 3, size - 3);
-	buf_init(&whole, 1u << 20);
-	buf_init(&pieces, 1u << 20);
 	e = decode(&sig, bytes, 0, 65536, arena, &whole);
 	CLAIM(decode(&sig, bytes, 1u + data[2] % 32, 1u + data[2] / 32, arena, &pieces).code == e.code);
 	if (err_ok(e)) {
