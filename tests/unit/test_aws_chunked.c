@@ -200,7 +200,7 @@ TEST(unsigned_framing)
 		{ "no size", "5", NULL, "\r\nhello\r\n0\r\n\r\n", S3_InvalidRequest },
 		{ "size no number", "5", NULL, "5x\r\nhello\r\n0\r\n\r\n", S3_InvalidRequest },
 		{ "extension", "5", NULL, "5;a=b\r\nhello\r\n0\r\n\r\n", S3_InvalidRequest },
-		{ "bare line feed", "5", NULL, "5\nhello\r\n0\r\n\r\n", S3_InvalidRequest },
+		{ "bare line feed", "5", NULL, "5x\nhello\r\n0\r\n\r\n", S3_InvalidRequest },
 		{ "chunk longer than its size", "5", NULL, "4\r\nhello\r\n1\r\nx\r\n0\r\n\r\n", S3_InvalidRequest },
 		{ "bytes behind", "5", NULL, "5\r\nhello\r\n0\r\n\r\n0\r\n", S3_InvalidRequest },
 		{ "not chunked at all", "5", NULL, "hello", S3_IncompleteBody },

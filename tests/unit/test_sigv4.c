@@ -174,6 +174,9 @@ static const struct { const char *name, *raw; int code; const char *detail, *val
 	  S3_AccessDenied, "HeadersNotSigned", "x-amz-acl, X-Amz-Tagging" },
 	{ "mismatch", GET_WITH(V4(CREDENTIAL, SIGNED, SIG64), USUAL), S3_SignatureDoesNotMatch, "SignatureProvided", SIG64 },
 	{ "short signature", GET_WITH(V4(CREDENTIAL, SIGNED, "f0"), USUAL), S3_SignatureDoesNotMatch, "SignatureProvided", "f0" },
+	{ "the beginning of the signature", "GET /test.txt HTTP/1.1\r\n" HOST
+	  AUTH("host;range;x-amz-content-sha256;x-amz-date", "f0e8bdb87c964420e857bd35b5d6ed31")
+	  "Range: bytes=0-9\r\n" USUAL "\r\n", S3_SignatureDoesNotMatch, NULL, NULL },
 	{ "a header named for ever", GET_WITH(V4(CREDENTIAL,
 	  SIGNED ";range;range;range;range;range;range;range;range;range;range;range", SIG64),
 	  USUAL "Range: bytes=0-012345678901234567890123456789012345678901234567890123456789012345678901234567890123456789\r\n"),
@@ -288,6 +291,14 @@ TEST(signing_keys_are_cached)
 	EXPECT(memcmp(key, want, sizeof(key)) == 0);
 	name.secret = STR("wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEZ");
 	EXPECT(!signing_cache_get(cache, &name, key));
+	for (unsigned i = 0; i < 200; i++) {		/* a tenth of its room: none is pushed out */
+		name.region = arena_fmt(arena, "s%u", i);
+		signing_cache_put(cache, &name, want);
+	}
+	for (unsigned i = 0; i < 200; i++) {
+		name.region = arena_fmt(arena, "s%u", i);
+		EXPECT(signing_cache_get(cache, &name, key));
+	}
 	for (unsigned i = 0; i < 100000; i++) {		/* bounded: it forgets */
 		name.region = arena_fmt(arena, "r%u", i);
 		signing_cache_put(cache, &name, want);
@@ -302,6 +313,7 @@ TEST(signing_keys_are_cached)
 /* Whether a client escapes more or less than it should, it may sign what is meant or what it sent. */
 TEST(canonical_forms)
 {
+	static char semicolons[HTTP_HEADERS_MAX];	/* one name more than a head can have */
 	static const struct { const char *target; const char *encoded, *sent; } rows[] = {
 		{ "/", "/\n", "/\n" },
 		{ "/b//a/../c", "/b//a/../c\n", "/b//a/../c\n" },
@@ -312,6 +324,7 @@ TEST(canonical_forms)
 		{ "/b?=v&&x==", "/b\n=v&x=%3D", "/b\n=v&x==" },
 	};
 
+	memset(semicolons, ';', sizeof(semicolons));
 	for (size_t i = 0; i < COUNT(rows); i++) {
 		char raw[512];
 		struct signature sig;
@@ -324,6 +337,7 @@ TEST(canonical_forms)
 		EXPECT(str_ends(got, STR("\nhost:h\nx-absent:\nx-b:a b c,d\n\nhost;x-absent;x-b\nP")));
 		REQUIRE(canonical_request(CANONICAL_AS_SENT, &head, STR("host"), STR("P"), arena, &got));
 		EXPECT_STR(rows[i].target, str_sub(str_skip(got, 4), 0, strlen(rows[i].sent)), str_c(rows[i].sent));
+		EXPECT(!canonical_request(CANONICAL_AS_SENT, &head, str_n(semicolons, sizeof(semicolons)), STR("P"), arena, &got));
 	}
 	end();
 }
