@@ -1,0 +1,43 @@
+/*
+ * job_impl.h - what a job sees of its thread. Included by src/job only.
+ */
+#pragma once
+
+#include <stdatomic.h>
+
+#include "base/lock.h"
+#include "job/crew.h"
+#include "job/jobs.h"
+
+struct job {
+	unsigned magic;
+#define JOB_MAGIC 0x6a6f6231u
+	enum job_kind kind;
+	const struct jobs_options *options;
+	struct crew *crew;
+	struct arena *arena;		/* of the pass: the job resets it */
+	pthread_t thread;
+	uint64_t next_ns;		/* pacing: when the next unit may begin */
+
+	atomic_bool stopping;
+	atomic_uint_fast64_t seen, done, bytes, failed, findings, pass_seen, pass_failed, backlog;
+
+	struct lock lock;		/* rank: LOCK_JOBS */
+	struct cond changed;
+	uint64_t called, answered GUARDED_BY(lock);	/* tickets given, and the newest that a pass has served */
+	uint64_t passes, began_ms, ended_ms, ended_mono_ms GUARDED_BY(lock);
+	bool running GUARDED_BY(lock);
+	char trouble[512] GUARDED_BY(lock);	/* the first failure of this pass */
+};
+
+/* One pass. An error ends it early and is logged; single steps that fail are told by job_failed() instead. */
+typedef err_v job_pass(struct job *);
+#define JOB(name, unit, doc) err_v job_##name(struct job *);
+#include "tbl/jobs.h"
+#undef JOB
+
+/* Before n more units: waits as the rate wants. false: stop now. */
+bool job_pace(struct job *, uint64_t n);
+static inline bool job_stopping(struct job *j) { return atomic_load_explicit(&j->stopping, memory_order_relaxed); }
+/* A step failed, with the thread's error context; any thread. */
+void job_failed(struct job *, const char *what, err_v);

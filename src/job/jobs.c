@@ -1,0 +1,264 @@
+/*
+ * jobs.c - one thread a job: wait, make a pass, say how it went.
+ */
+#include "job/jobs.h"
+
+#include <stdio.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/panic.h"
+#include "job/job_impl.h"
+
+#define STACK_BYTES (512u << 10)
+#define ARENA_FIRST (256u << 10)
+#define ARENA_MAX (64u << 20)
+#define WAIT_MAX_MS 3600000u
+#define NS 1000000000u
+#define PACE_BURST_NS (NS / 10)
+
+struct jobs {
+	unsigned magic;
+#define JOBS_MAGIC 0x6a6f6273u
+	struct jobs_options options;
+	struct crew *crew;
+	struct job job[JOB_COUNT];
+};
+
+static const struct { const char *name, *unit; job_pass *pass; } table[JOB_COUNT] = {
+#define JOB(name, unit, doc) [JOB_##name] = { #name, unit, job_##name },
+#include "tbl/jobs.h"
+#undef JOB
+};
+
+/* ---- for jobs ---- */
+
+/* Sleep, but not longer than until the stop. */
+static void
+sleep_until(struct job *j, uint64_t deadline_ms)
+{
+	lock_take(&j->lock);
+	while (!job_stopping(j) && clock_mono_ms() < deadline_ms)
+		cond_wait_until(&j->changed, &j->lock, deadline_ms);
+	lock_drop(&j->lock);
+}
+
+bool
+job_pace(struct job *j, uint64_t n)
+{
+	uint64_t rate = j->options->rate[j->kind], now = clock_mono_ns();
+
+	if (rate > 0) {
+		if (j->next_ns + PACE_BURST_NS < now)
+			j->next_ns = now - PACE_BURST_NS;
+		j->next_ns += (uint64_t)((__uint128_t)n * NS / rate);
+		if (j->next_ns > now)
+			sleep_until(j, j->next_ns / 1000000 + 1);
+	}
+	atomic_fetch_add(&j->seen, n);
+	atomic_fetch_add(&j->pass_seen, n);
+	return !job_stopping(j);
+}
+
+void
+job_failed(struct job *j, const char *what, err_v e)
+{
+	atomic_fetch_add(&j->failed, 1);
+	atomic_fetch_add(&j->pass_failed, 1);
+	lock_take(&j->lock);
+	if (j->trouble[0] == 0)
+		snprintf(j->trouble, sizeof(j->trouble), "%s: error %d %s", what, e.code, err_context());
+	lock_drop(&j->lock);
+}
+
+/* ---- the thread ---- */
+
+/* Until the next pass is due or called for. false: stop. */
+static bool
+wait_turn(struct job *j)
+{
+	uint64_t interval = j->options->interval_ms[j->kind], now;
+
+	lock_take(&j->lock);
+	for (;;) {
+		uint64_t due = j->passes == 0 ? 0 : interval;
+
+		now = clock_mono_ms();
+		if (job_stopping(j) || j->called > j->answered)
+			break;
+		if (interval > 0 && now >= j->ended_mono_ms + due)
+			break;
+		cond_wait_until(&j->changed, &j->lock, interval > 0 ? j->ended_mono_ms + due : now + WAIT_MAX_MS);
+	}
+	lock_drop(&j->lock);
+	return !job_stopping(j);
+}
+
+static void
+one_pass(struct job *j)
+{
+	uint64_t ticket;
+	err_v e;
+
+	lock_take(&j->lock);
+	ticket = j->called;
+	j->running = true;
+	j->began_ms = clock_wall_ms();
+	j->trouble[0] = 0;
+	lock_drop(&j->lock);
+	atomic_store(&j->pass_seen, 0);
+	atomic_store(&j->pass_failed, 0);
+
+	e = table[j->kind].pass(j);
+	arena_reset(j->arena);
+	if (!err_ok(e))
+		job_failed(j, "pass", e);
+
+	lock_take(&j->lock);
+	if (j->trouble[0] != 0)
+		log_warn("%s: %llu steps failed and will be tried again; the first: %s", table[j->kind].name,
+		    (unsigned long long)atomic_load(&j->pass_failed), j->trouble);
+	j->running = false;
+	j->passes++;
+	j->ended_ms = clock_wall_ms();
+	j->ended_mono_ms = clock_mono_ms();
+	j->answered = ticket;
+	cond_broadcast(&j->changed);
+	lock_drop(&j->lock);
+}
+
+static void *
+job_main(void *arg)
+{
+	struct job *j = arg;
+
+	CHECK_OBJ(j, JOB_MAGIC);
+	while (wait_turn(j))
+		one_pass(j);
+	return NULL;
+}
+
+/* ---- start, stop, calls ---- */
+
+void
+jobs_start(const struct jobs_options *options, struct jobs **ret)
+{
+	struct jobs *s = MEM_NEW(struct jobs);
+
+	s->magic = JOBS_MAGIC;
+	s->options = *options;
+	s->crew = crew_new(options->threads);
+	for (int i = 0; i < JOB_COUNT; i++) {
+		struct job *j = &s->job[i];
+
+		j->magic = JOB_MAGIC;
+		j->kind = (enum job_kind)i;
+		j->options = &s->options;
+		j->crew = s->crew;
+		j->arena = arena_new(ARENA_FIRST, ARENA_MAX);
+		lock_init(&j->lock, LOCK_JOBS);
+		cond_init(&j->changed);
+		thread_start(&j->thread, table[i].name, STACK_BYTES, job_main, j);
+	}
+	*ret = s;
+}
+
+void
+jobs_stop(struct jobs **sp)
+{
+	struct jobs *s = *sp;
+
+	if (s == NULL)
+		return;
+	CHECK_OBJ(s, JOBS_MAGIC);
+	for (int i = 0; i < JOB_COUNT; i++) {
+		struct job *j = &s->job[i];
+
+		lock_take(&j->lock);
+		atomic_store(&j->stopping, true);
+		cond_broadcast(&j->changed);
+		lock_drop(&j->lock);
+	}
+	for (int i = 0; i < JOB_COUNT; i++) {
+		struct job *j = &s->job[i];
+
+		pthread_join(j->thread, NULL);
+		arena_free(&j->arena);
+		cond_done(&j->changed);
+		lock_done(&j->lock);
+		j->magic = 0;
+	}
+	crew_free(&s->crew);
+	s->magic = 0;
+	free(s);
+	*sp = NULL;
+}
+
+bool
+job_by_name(str name, enum job_kind *ret)
+{
+	for (int i = 0; i < JOB_COUNT; i++) {
+		if (str_eq(name, str_c(table[i].name))) {
+			*ret = (enum job_kind)i;
+			return true;
+		}
+	}
+	return false;
+}
+
+static struct job *
+job_of(struct jobs *s, enum job_kind kind)
+{
+	CHECK_OBJ(s, JOBS_MAGIC);
+	assert(kind < JOB_COUNT);
+	return &s->job[kind];
+}
+
+uint64_t
+jobs_run(struct jobs *s, enum job_kind kind)
+{
+	struct job *j = job_of(s, kind);
+	uint64_t ticket;
+
+	lock_take(&j->lock);
+	ticket = ++j->called;
+	cond_broadcast(&j->changed);
+	lock_drop(&j->lock);
+	return ticket;
+}
+
+bool
+jobs_wait(struct jobs *s, enum job_kind kind, uint64_t ticket, uint64_t deadline_ms)
+{
+	struct job *j = job_of(s, kind);
+	bool served;
+
+	lock_take(&j->lock);
+	while (j->answered < ticket && !job_stopping(j))
+		if (!cond_wait_until(&j->changed, &j->lock, deadline_ms))
+			break;
+	served = j->answered >= ticket;
+	lock_drop(&j->lock);
+	return served;
+}
+
+void
+jobs_progress(struct jobs *s, enum job_kind kind, struct job_progress *ret)
+{
+	struct job *j = job_of(s, kind);
+
+	*ret = (struct job_progress){
+		.name = table[kind].name, .unit = table[kind].unit,
+		.seen = atomic_load(&j->seen), .done = atomic_load(&j->done), .bytes = atomic_load(&j->bytes),
+		.failed = atomic_load(&j->failed), .findings = atomic_load(&j->findings),
+		.pass_seen = atomic_load(&j->pass_seen), .pass_failed = atomic_load(&j->pass_failed),
+		.backlog = atomic_load(&j->backlog),
+	};
+	lock_take(&j->lock);
+	ret->running = j->running;
+	ret->passes = j->passes;
+	ret->began_ms = j->began_ms;
+	ret->ended_ms = j->ended_ms;
+	lock_drop(&j->lock);
+}

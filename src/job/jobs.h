@@ -1,0 +1,61 @@
+/*
+ * jobs.h - background work: started, stopped, watched and called by main and the control API.
+ *
+ * Each row of tbl/jobs.h is a thread that makes a pass, waits for its interval (or a call), and makes the next. A pass may be
+ * cut off at any instant, by a stop or by a crash: each step is an ordinary conditional batch or may be repeated. What
+ * fails is counted, said once a pass in the log, and tried again by the next.
+ *
+ * Thread-safe but for start and stop.
+ */
+#pragma once
+
+#include "blob/blob.h"
+#include "meta/catalog.h"
+
+enum job_kind {
+#define JOB(name, unit, doc) JOB_##name,
+#include "tbl/jobs.h"
+#undef JOB
+	JOB_COUNT
+};
+
+struct jobs;
+
+/* Rates are per second and job, 0: as fast as it goes. Intervals are between the end of a pass and the next, 0: only when called. */
+struct jobs_options {
+	struct catalog *catalog;
+	struct blobs *blobs;
+	unsigned threads;		/* that commit side by side for all jobs, so that they share flushes */
+	uint64_t interval_ms[JOB_COUNT];
+	uint64_t rate[JOB_COUNT];	/* in the job's unit */
+	uint64_t reap_grace_ms;		/* how long the dead stay: longer than any download begun before */
+	uint32_t day_seconds;		/* a lifecycle day */
+};
+
+void jobs_start(const struct jobs_options *, struct jobs **ret);
+/* Each ends after the step that it is at. */
+void jobs_stop(struct jobs **);
+
+/* false: no such job. */
+bool job_by_name(str name, enum job_kind *ret);
+/* Make a pass now, or another one when the present one ends. The ticket is for jobs_wait. */
+uint64_t jobs_run(struct jobs *, enum job_kind);
+/* Until a pass that began after the ticket was given has ended; false: the deadline (monotonic) came first, or the jobs were stopped. */
+bool jobs_wait(struct jobs *, enum job_kind, uint64_t ticket, uint64_t deadline_ms);
+
+/* Since the start, and of the last or present pass. */
+struct job_progress {
+	const char *name, *unit;
+	bool running;
+	uint64_t passes;		/* ended */
+	uint64_t seen;			/* units looked at */
+	uint64_t done;			/* things deleted, freed, ... */
+	uint64_t bytes;			/* freed, or verified */
+	uint64_t failed;		/* steps that failed and will be tried again */
+	uint64_t findings;		/* of damage */
+	uint64_t pass_seen;		/* in this pass, or the last */
+	uint64_t pass_failed;
+	uint64_t backlog;		/* what the last pass left behind, as far as it knows */
+	uint64_t began_ms, ended_ms;	/* the last, wall clock */
+};
+void jobs_progress(struct jobs *, enum job_kind, struct job_progress *ret);
