@@ -28,9 +28,9 @@ PARAM_FLAG(verify_reads, true, "check every block against its checksum before it
 
 /* ---- where bytes go ---- */
 PARAM_NUMBER(inline_max, "bytes", 4096, 0, 65536, "objects up to this size live in the index")
-PARAM_NUMBER(volume_max, "bytes", 262144, 0, 16777216, "larger ones up to this size share volumes; above, each is a file")
+PARAM_NUMBER(volume_max, "bytes", 524288, 0, 16777216, "larger ones up to this size share volumes; above, each is a file")
 PARAM_NUMBER(volume_bytes, "bytes", 1073741824, 1048576, 1099511627776, "a new volume is begun at this size")
-PARAM_NUMBER(direct_min, "bytes", 4194304, 65536, 1099511627776, "blobs from this size on are written around the page cache")
+PARAM_NUMBER(direct_min, "bytes", 1048576, 65536, 1099511627776, "blobs from this size on are written around the page cache")
 PARAM_NUMBER(index_cache, "bytes", 33554432, 1048576, 1099511627776, "block cache of the index")
 PARAM_NUMBER(index_threads, "threads", 2, 1, 64, "background threads of the index")
 
