@@ -3,7 +3,7 @@
  *
  * TEST(name) { ... } registers itself; EXPECT_* say what they saw and where and
  * go on; REQUIRE stops this test. main() runs all (or those whose names contain argv[1]) and
- * ends with "N passed, N failed".
+ * ends with "N passed, N failed". TEST_NO_MAIN: for a program that has a main of its own.
  */
 #pragma once
 
@@ -15,7 +15,7 @@
 #include "base/str.h"
 
 struct test_case { const char *name; void (*run)(void); struct test_case *next; };
-static struct test_case *test_first, **test_last = &test_first;
+static struct test_case *test_first, **test_last __attribute__((unused)) = &test_first;
 static int test_failed;
 
 #define TEST(name)                                                            \
@@ -71,6 +71,7 @@ static int test_failed;
 	} while (0)
 #define EXPECT_OK(e) EXPECT_ERR(#e, e, 0)
 
+#ifndef TEST_NO_MAIN
 int
 main(int argc, char **argv)
 {
@@ -88,3 +89,4 @@ main(int argc, char **argv)
 	printf("%d passed, %d failed\n", passed, failed);
 	return failed ? 1 : 0;
 }
+#endif

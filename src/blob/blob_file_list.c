@@ -123,7 +123,12 @@ file_list_suspects(struct blobs *bs, blob_visit_f *visit, void *arg)
 	if (folder >= s->start_folder && volume >= s->start_volume)
 		return ERR_OK;
 	TRY(walk_all(&w, folder, s->start_folder, volume, s->start_volume));
-	return w.stop ? ERR_OK : vouched_write(s->dir, s->start_folder, s->start_volume);
+	if (w.stop)
+		return ERR_OK;
+	/* What the visits deleted stays deleted: a power cut must not bring back what will never be suspected again. */
+	if (syncfs(s->dir) != 0)
+		return err_sys("sync blob store");
+	return vouched_write(s->dir, s->start_folder, s->start_volume);
 }
 
 err_v

@@ -40,7 +40,7 @@ write_head(int fd, uint64_t number, uint64_t marker)
 	return fsync(fd) == 0 ? ERR_OK : err_sys("fsync volume");
 }
 
-/* A new volume is durable, name and head, before anything is written into it. */
+/* Durable, name and head, before anything is written into it: so a volume with records but no head is damage, not a crash. */
 static err_v
 volume_new(struct file_store *s, struct volume **ret) REQUIRES(s->lock)
 {

@@ -1,0 +1,76 @@
+"""The Nth call of each kind fails, N = 1, 2, 3, ... until the work is through before the Nth: once, or for ever.
+
+The work goes on after errors and says what was acknowledged; then the store is judged without faults: what was acknowledged is there. With
+failing flushes the power is cut as well: what a failed flush covered must not have been acknowledged.
+"""
+import os
+import random
+import shutil
+import tempfile
+
+import disk
+import shim
+from blob_cuts import marks, run
+
+# call -> what may become of it
+FAULTS = {
+    "open": ["EIO", "ENOSPC"],
+    "read": ["EIO", "EINTR", "short"],
+    "write": ["EIO", "ENOSPC", "EINTR", "short"],
+    "sync": ["EIO", "ENOSPC"],
+    "rename": ["EIO", "ENOSPC"],
+    "allocate": ["EIO", "ENOSPC", "EINTR"],
+    "mkdir": ["EIO", "ENOSPC"],
+    "truncate": ["EIO"],
+    "unlink": ["EIO"],
+}
+HARMLESS = ("EINTR", "short")
+
+
+def campaign(build, seed, stride=1, threads=2, steps=12):
+    """stride: try only each so-manieth N, beginning at a random one. Returns {runs, hits, faults}."""
+    chance = random.Random(seed)
+    total = {"runs": 0, "hits": 0, "faults": []}
+    for call, errors in FAULTS.items():
+        for error in errors:
+            for forever in (False, True):
+                if forever and error in HARMLESS:
+                    continue
+                nth = chance.randrange(stride) + 1
+                while one(build, chance, call, error, nth, forever, threads, steps, total):
+                    nth += stride
+    return total
+
+
+def one(build, chance, call, error, nth, forever, threads, steps, total):
+    """False: the work was through before the Nth call."""
+    driver = os.path.join(build, "tests", "faults", "blob_driver")
+    name = f"{call} {nth}{' and on' if forever else ''}: {error}"
+    with tempfile.TemporaryDirectory(dir="/dev/shm") as folder:
+        top, log, cut_top = (os.path.join(folder, n) for n in ("store", "log", "cut"))
+        control = shim.Control(os.path.join(folder, "control"))
+        os.mkdir(top)
+        image = disk.Image(top)
+        control.arm(call, error, nth, forever)
+        done = run(driver, ["work", top, str(threads), str(steps), "5"],
+                   shim.environment(build, top, control.path, log))
+        hit = control.hit()
+        total["runs"] += 1
+        total["hits"] += hit > 0
+        entries = disk.read_log(log)
+        if done.returncode not in (0, 3) or done.stderr:
+            total["faults"].append(f"{name}: ended with {done.returncode}: {done.stderr[-1500:]}")
+            return False
+        if hit and error in HARMLESS and "failed" in done.stdout:
+            total["faults"].append(f"{name}: is to be got over, but: {done.stdout[-500:]}")
+        judged = run(driver, ["judge", top], lines=done.stdout)
+        if judged.returncode != 0 or judged.stderr:
+            total["faults"].append(f"{name}: {judged.stdout[-1000:]}{judged.stderr[-1000:]}")
+        if call in ("sync", "write") and entries and not total["faults"]:
+            length = entries[-1].end
+            disk.Cut(image, entries, length).build(chance.random(), cut_top)
+            judged = run(driver, ["judge", cut_top], lines=marks(entries, length))
+            if judged.returncode != 0 or judged.stderr:
+                total["faults"].append(f"{name}, then a power cut: {judged.stdout[-1000:]}{judged.stderr[-1000:]}")
+            shutil.rmtree(cut_top)
+        return hit > 0 and len(total["faults"]) < 5
