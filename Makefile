@@ -16,7 +16,7 @@ deps:
 test: | deps
 	@tools/test
 
-# The same layers, one sanitizer at a time; bench, crash and fuzz in their long forms.
+# The same layers, one sanitizer at a time; bench, crash, faults and fuzz in their long forms.
 asan: | deps
 	@tools/test unit wire s3
 tsan: | deps
@@ -27,6 +27,8 @@ fuzz: | deps
 	@tests/fuzz/run
 crash: | deps
 	@tests/crash/run
+faults: | deps
+	@tests/faults/run
 
 # Debian package in build-deb/.
 deb: build

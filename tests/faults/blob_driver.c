@@ -1,10 +1,11 @@
 /*
  * blob_driver.c - works a blob store under the shim, and judges what a power cut or faults have left.
  *
- *     blob_driver work DIR THREADS STEPS SEED   random puts and deletes; each acknowledgement is a line on standard output
- *                                               and a mark in the shim's log: "put ID PLACE SIZE", "gone ID PLACE SIZE" (about to be deleted)
- *     blob_driver judge DIR < LINES             every blob put and not gone is there and whole; whatever is listed is whole or a suspect;
- *                                               after the suspects without an owner are deleted nothing but the owned is left
+ *     blob_driver work DIR THREADS STEPS SEED
+ *         Random puts and deletes. Each acknowledgement is a line on standard output and a mark in the shim's log: "put ID PLACE SIZE",
+ *         or "gone ID PLACE SIZE": about to be deleted.
+ *     blob_driver judge DIR < LINES
+ *         Every blob put and not gone is there and whole; after the suspects without an owner are deleted nothing else is left.
  */
 #define TEST_NO_MAIN
 #include "test.h"
@@ -189,8 +190,8 @@ check_owned(const char *when)
 		if (err_ok(e))
 			data_check_read(store, &owned.ref[i]);
 		else
-			TEST_FAIL("%s: an acknowledged blob is lost: error %d, place %" PRIx64 " size %" PRIu64, when, e.code, owned.ref[i].place,
-			    owned.ref[i].size);
+			TEST_FAIL("%s: an acknowledged blob is lost: error %d, place %" PRIx64 " size %" PRIu64, when, e.code,
+			    owned.ref[i].place, owned.ref[i].size);
 	}
 }
 

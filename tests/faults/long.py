@@ -1,0 +1,54 @@
+"""Power cuts and failing calls until the time is over; then what was done, and what was found.
+
+    tests/faults/run --minutes 60 --seed 7
+"""
+import argparse
+import json
+import os
+import sys
+import time
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
+
+import blob_cuts  # noqa: E402
+import blob_faults  # noqa: E402
+
+CAMPAIGNS = {
+    "blob store, power cuts": lambda build, seed: blob_cuts.campaign(build, seed, runs=20, cuts=200),
+    "blob store, power cuts at every moment": lambda build, seed: blob_cuts.campaign(build, seed, runs=20, cuts=300, steps=3, threads=2),
+    "blob store, every Nth call": lambda build, seed: blob_faults.campaign(build, seed),
+}
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--minutes", type=float, default=60)
+    parser.add_argument("--seed", default=str(int(time.time())))
+    parser.add_argument("--build", default="build")
+    parser.add_argument("--json", help="write the summary here")
+    arguments = parser.parse_args()
+    build, end, turn = os.path.abspath(arguments.build), time.monotonic() + 60 * arguments.minutes, 0
+    totals = {name: {} for name in CAMPAIGNS}
+    while turn == 0 or time.monotonic() < end:
+        for name, campaign in CAMPAIGNS.items():
+            for what, value in campaign(build, f"{arguments.seed}-{turn}").items():
+                totals[name][what] = totals[name].get(what, type(value)()) + value
+        turn += 1
+        if any(t["faults"] for t in totals.values()):
+            break
+    for name, total in totals.items():
+        faults = total.pop("faults")
+        print("\n".join(faults[:5]), end="\n" if faults else "")
+        print(f"{name}: {', '.join(f'{value} {what}' for what, value in total.items())}, {len(faults)} faults, seed {arguments.seed}")
+        total["faults"] = len(faults)
+    if arguments.json:
+        with open(arguments.json, "w") as out:
+            json.dump(totals, out, indent=1)
+    failed = sum(t["faults"] > 0 for t in totals.values())
+    print(f"{len(totals) - failed} passed, {failed} failed")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
