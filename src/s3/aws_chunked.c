@@ -593,7 +593,7 @@ too_large(size_t max)
 err_v
 aws_body_read_all(struct aws_body *b, struct arena *arena, size_t max, struct digest_values *ret_digests, str *ret)
 {
-	AUTO(buf_done) struct buf all;
+	AUTO(buf_done) struct buf all = { 0 };
 	size_t n = 1;
 
 	CHECK_OBJ(b, AWS_BODY_MAGIC);

@@ -115,7 +115,7 @@ log_failure(const struct s3_req *rq, err_v e, str context)
 static err
 send_error(struct s3_req *rq, enum s3_error code, str message)
 {
-	AUTO(buf_done) struct buf b;
+	AUTO(buf_done) struct buf b = { 0 };
 	int status = s3_error_info(code)->status;
 
 	resp_reset(rq->resp);
