@@ -94,17 +94,16 @@ OVERRIDES = {"ResponseContentType": ("content-type", "text/other"), "ResponseCon
              "ResponseContentEncoding": ("content-encoding", "identity")}
 
 
-def test_overrides(s3, bucket):
+def test_overrides(store, s3, bucket):
     s3.put_object(Bucket=bucket, Key="k", Body=b"x", **STORED)
-    query = {n: (v if n != "ResponseExpires" else v) for n, (_, v) in OVERRIDES.items() if "é" not in v}
-    url = s3.generate_presigned_url("get_object", Params={"Bucket": bucket, "Key": "k", **query})
+    query = {n: v for n, (_, v) in OVERRIDES.items()}
+    url = store.client(config={"signature_version": "s3v4"}).generate_presigned_url("get_object", Params={"Bucket": bucket, "Key": "k", **query})
     with urllib.request.urlopen(url, timeout=10) as answer:
         got = {n.lower(): v for n, v in answer.getheaders()}
         assert answer.read() == b"x"
     for name in query:
         header, value = OVERRIDES[name]
-        assert got[header] == value
-    assert got["content-disposition"] == STORED["ContentDisposition"]
+        assert got[header].encode("latin-1") == value.encode()
 
 
 @pytest.mark.parametrize("value", ["a\r\nx-evil: 1", "a\nb", "a\0b", "a\x7fb"])
