@@ -231,18 +231,17 @@ fail(struct resp *r, err_v e)
 static err_v
 put_now(struct resp *r, struct iovec *v, int n)
 {
-	ssize_t put = r->rest.len > 0 ? 0 : conn_write(r->x->req.conn, v, n, CONN_LAST);
-	size_t done;
+	ssize_t put = 0;
 
+	while (n > 0 && r->rest.len == 0 && put >= 0) {
+		put = conn_write(r->x->req.conn, v, n, CONN_LAST);
+		if (put > 0)
+			iovec_advance(&v, &n, (size_t)put);
+	}
 	if (put < 0 && put != -EAGAIN)
 		return fail(r, err_errno((int)-put, "write to client"));
-	done = put < 0 ? 0 : (size_t)put;
-	for (int i = 0; i < n; i++) {
-		size_t skip = done < v[i].iov_len ? done : v[i].iov_len;
-
-		buf_add(&r->rest, str_skip(str_n(v[i].iov_base, v[i].iov_len), skip));
-		done -= skip;
-	}
+	for (int i = 0; i < n; i++)
+		buf_add(&r->rest, str_n(v[i].iov_base, v[i].iov_len));
 	if (buf_overflow(&r->rest))
 		return fail(r, err_errno(EMSGSIZE, "an answer from a loop is larger than %u bytes", RESP_REST_MAX));
 	return ERR_OK;

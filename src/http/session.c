@@ -425,6 +425,8 @@ load_kept(struct session *s, struct exchange *x)
 static void
 session_input(struct lane *lane, struct session *s)
 {
+	uint32_t watch = EPOLLIN;
+
 	do {
 		struct exchange *x = lane_exchange(lane);
 
@@ -432,8 +434,10 @@ session_input(struct lane *lane, struct session *s)
 		if (!s->kept_fresh) {
 			ssize_t n = conn_read(&s->conn, x->in.p + x->in.end, x->in.size - x->in.end);
 
-			if (n == -EAGAIN)
+			if (n == -EAGAIN) {
+				watch = s->conn.wait_for == POLLOUT ? EPOLLOUT : EPOLLIN;
 				break;
+			}
 			if (n <= 0) {
 				session_close(s);
 				return;
@@ -444,7 +448,7 @@ session_input(struct lane *lane, struct session *s)
 			return;
 		s->kept_fresh = false;
 	} while (conn_pending(&s->conn));
-	loop_watch(lane->loop, &s->conn, s->conn.wait_for == POLLOUT ? EPOLLOUT : EPOLLIN);
+	loop_watch(lane->loop, &s->conn, watch);
 }
 
 /* Send what the answer left over when the socket was full. */

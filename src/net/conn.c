@@ -166,6 +166,7 @@ tls_write(struct conn *c, const struct iovec *v, int n)
 		return 0;
 	errno = 0;
 	rc = SSL_write_ex(c->ssl, p, len, &put);
+	c->wait_for = POLLOUT;
 	if (rc == 1)
 		return (ssize_t)put;
 	rc = tls_result(c, rc);
@@ -249,8 +250,7 @@ conn_read_wait(struct conn *c, struct pace *pace, void *p, size_t max, size_t *r
 	return ERR_OK;
 }
 
-/* Drop the first "done" bytes. */
-static void
+void
 iovec_advance(struct iovec **v, int *n, size_t done)
 {
 	while (*n > 0 && done >= (*v)[0].iov_len) {

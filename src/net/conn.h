@@ -50,6 +50,8 @@ ssize_t conn_read(struct conn *, void *p, size_t max);
 /* Is there something decrypted that no poll will tell of? */
 bool conn_pending(const struct conn *);
 enum conn_more { CONN_LAST, CONN_MORE };	/* MORE: further bytes follow at once, a packet may wait for them */
+/* Drop the first done bytes of n pieces, and empty pieces in front. */
+void iovec_advance(struct iovec **, int *n, size_t done);
 ssize_t conn_write(struct conn *, const struct iovec *, int n, enum conn_more);
 /* Throw away what has come in: bytes, 0 at the end, negative errno. Beneath TLS: only before closing. */
 ssize_t conn_discard(struct conn *, size_t max);

@@ -5,6 +5,8 @@
  * back, /count its length, /ignore answers without reading it, /sleep/MS waits, /file sends a file, /refuse answers 403,
  * /chunked an answer in chunks, /short breaks off, /status/N answers with that status, /quickbig/N N bytes from the loop.
  */
+#pragma once
+
 #include "test.h"
 
 #include <arpa/inet.h>
@@ -35,7 +37,7 @@ toy_path(struct http_req *rq)
 	return rq->head->path_raw;
 }
 
-static uint64_t
+__attribute__((unused)) static uint64_t
 toy_number(str path, const char *prefix)
 {
 	uint64_t n = 0;
@@ -45,14 +47,14 @@ toy_number(str path, const char *prefix)
 }
 
 /* n bytes that depend on their position. */
-static void
+__attribute__((unused)) static void
 toy_bytes(char *p, uint64_t at, size_t n)
 {
 	for (size_t i = 0; i < n; i++)
 		p[i] = (char)('a' + (at + i) % 23);
 }
 
-static void
+__attribute__((unused)) static void
 toy_error(struct http_req *rq, int status, const char *why)
 {
 	resp_status(rq->resp, status);
@@ -94,7 +96,7 @@ toy_quick(void *ctx, struct http_req *rq)
 	return str_starts(path, STR("/small")) ? HTTP_NEEDS_SMALL : HTTP_NEEDS_WORKER;
 }
 
-static void
+__attribute__((unused)) static void
 toy_send_big(struct http_req *rq, uint64_t n)
 {
 	char piece[65536];
@@ -112,7 +114,7 @@ toy_send_big(struct http_req *rq, uint64_t n)
 	(void)!resp_end(rq->resp).code;
 }
 
-static void
+__attribute__((unused)) static void
 toy_send_file(struct http_req *rq, uint64_t n)
 {
 	FILE *f = tmpfile();
@@ -128,7 +130,7 @@ toy_send_file(struct http_req *rq, uint64_t n)
 	fclose(f);
 }
 
-static void
+__attribute__((unused)) static void
 toy_count(struct http_req *rq)
 {
 	char piece[65536];
@@ -148,7 +150,7 @@ toy_count(struct http_req *rq)
 	(void)!resp_send(rq->resp, arena_fmt(rq->arena, "%llu", (unsigned long long)all)).code;
 }
 
-static void
+__attribute__((unused)) static void
 toy_full(void *ctx, struct http_req *rq)
 {
 	str path = toy_path(rq), body;
@@ -185,7 +187,7 @@ toy_full(void *ctx, struct http_req *rq)
 	}
 }
 
-static void
+__attribute__((unused)) static void
 toy_refuse(void *ctx, struct http_req *rq, int status, const char *why)
 {
 	struct toy *t = ctx;
@@ -194,7 +196,7 @@ toy_refuse(void *ctx, struct http_req *rq, int status, const char *why)
 	toy_error(rq, status, why);
 }
 
-static void
+__attribute__((unused)) static void
 toy_done(void *ctx, struct http_req *rq)
 {
 	struct toy *t = ctx;
@@ -207,7 +209,7 @@ static const struct http_limits toy_limits = {
 	.rate_interval_ms = 5000,
 };
 
-static void
+__attribute__((unused)) static void
 toy_start(struct toy *t, const struct http_limits *limits, unsigned threads, unsigned queue, unsigned reserve, struct tls *tls)
 {
 	struct http_handler h = { .ctx = t, .quick = toy_quick, .full = toy_full, .refuse = toy_refuse, .done = toy_done };
@@ -223,7 +225,7 @@ toy_start(struct toy *t, const struct http_limits *limits, unsigned threads, uns
 	t->port = (int)n;
 }
 
-static void
+__attribute__((unused)) static void
 toy_stop(struct toy *t, uint64_t within_ms)
 {
 	http_server_stop(&t->server, clock_mono_ms() + within_ms);
@@ -232,7 +234,7 @@ toy_stop(struct toy *t, uint64_t within_ms)
 	tls_close(&t->tls);
 }
 
-static int
+__attribute__((unused)) static int
 dial(const struct toy *t)
 {
 	struct sockaddr_in a = { .sin_family = AF_INET, .sin_port = htons((uint16_t)t->port) };
@@ -249,7 +251,7 @@ dial(const struct toy *t)
 	return fd;
 }
 
-static bool
+__attribute__((unused)) static bool
 say(int fd, const char *text)
 {
 	size_t len = strlen(text);
@@ -266,7 +268,7 @@ struct answer {
 	bool closed;		/* no whole answer came */
 };
 
-static uint64_t
+__attribute__((unused)) static uint64_t
 answer_header(const struct answer *a, const char *name)
 {
 	const char *at = strcasestr(a->head, name);
@@ -282,7 +284,7 @@ answer_header(const struct answer *a, const char *name)
 
 enum with_body { WITH_BODY, WITHOUT_BODY };
 
-static struct answer
+__attribute__((unused)) static struct answer
 hear(int fd, enum with_body with)
 {
 	struct answer a = { 0 };
@@ -318,7 +320,7 @@ hear(int fd, enum with_body with)
 }
 
 /* Has the server closed (or reset)? Waits up to ms. */
-static bool
+__attribute__((unused)) static bool
 is_closed(int fd, int ms)
 {
 	struct pollfd p = { .fd = fd, .events = POLLIN };
@@ -327,7 +329,7 @@ is_closed(int fd, int ms)
 	return poll(&p, 1, ms) == 1 && recv(fd, &c, 1, 0) <= 0;
 }
 
-static struct answer
+__attribute__((unused)) static struct answer
 ask(int fd, const char *text)
 {
 	struct answer none = { .closed = true };
@@ -336,7 +338,7 @@ ask(int fd, const char *text)
 }
 
 /* Resident memory of this process, KiB. */
-static uint64_t
+__attribute__((unused)) static uint64_t
 resident_kib(void)
 {
 	FILE *f = fopen("/proc/self/statm", "r");
