@@ -93,6 +93,33 @@ void write_dead(struct write *, const struct dead_record *, struct id name, uint
 
 /* In the batch that makes the first record of a body. o: SINGLE or MULTIPART, made in this space. */
 void write_first_link(struct write *, const struct object *o);
+/*
+ * One more owner of a body, in this batch, or, if the body lives in another space, before it: then p says where the record will be
+ * (space and made_ms are filled in). To be called in each attempt. S3_OperationAborted: the body was reaped.
+ */
+err write_join(struct write *, struct id body, struct id owner, struct pending *p);
+/* The record is there: nobody need look after the link. What fails here is left to the reaper. */
+void link_settled(struct catalog *, uint32_t space, struct id body, struct id owner);
+/*
+ * An owner leaves. *ret_last: it was the last, the body is condemned in its name, and *ret is its link. Repeated: the same
+ * answer until link_forget.
+ */
+err link_leave(struct catalog *, struct id body, struct id owner, struct arena *, bool *ret_last, struct link *ret);
+/* The condemned body's rows go: all its blobs are deleted. Not condemned in this owner's name: nothing happens. */
+err link_forget(struct catalog *, struct id body, struct id owner);
+
+/* ---- parts (catalog_part.c) ---- */
+
+/* The numbers that an object consists of, if the upload was completed: *ret_n = 0 if not. */
+err part_table(struct catalog *, struct id body, struct arena *, struct part_run **ret, unsigned *ret_n);
+bool runs_have(const struct part_run *, unsigned n, uint32_t number);
+enum which_parts { PARTS_ALL, PARTS_OUTSIDE };	/* of a body: or those that its object does not consist of */
+/* The blobs that they have of their own. */
+err parts_blobs(struct catalog *, struct id body, enum which_parts, struct arena *, struct blob_ref **ret, unsigned *ret_n);
+/* Their rows go; what they borrowed becomes dead. */
+err parts_purge(struct catalog *, struct id body, enum which_parts);
+/* The same for one part that has no row any more, into a batch. */
+void part_bury(struct write *, struct id upload, const struct part *, uint64_t when_ms);
 
 /* Runs of parts that are too many for the record are read from the part table. */
 err catalog_runs(struct catalog *, enum kv_wait, struct arena *, struct object *o);

@@ -57,7 +57,7 @@ err record_bucket_read(str raw, struct bucket *ret);
 struct link {
 	uint64_t generation;
 	bool has_owner;
-	struct id owner;
+	struct id owner;	/* the first; of a condemned body: the one that left last */
 	bool has_blob;		/* else multipart */
 	struct blob_ref blob;
 	bool condemned;
