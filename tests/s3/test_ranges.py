@@ -118,14 +118,15 @@ def test_part_numbers_of_multipart(s3, bucket):
         done.append({"PartNumber": number, "ETag": part["ETag"]})
     s3.complete_multipart_upload(Bucket=bucket, Key="k", UploadId=upload, MultipartUpload={"Parts": done})
     at = 0
-    for number, body in enumerate(parts, 1):
+    for number, body in zip((1, 3, 7), parts):
         got = s3.get_object(Bucket=bucket, Key="k", PartNumber=number)
         assert got["PartsCount"] == 3 and got["Body"].read() == body
         assert got["ContentRange"] == f"bytes {at}-{at + len(body) - 1}/{sum(map(len, parts))}"
         assert s3.head_object(Bucket=bucket, Key="k", PartNumber=number)["ContentLength"] == len(body)
         at += len(body)
-    with refused("InvalidPartNumber", 416):
-        s3.get_object(Bucket=bucket, Key="k", PartNumber=4)
+    for number in (2, 4, 8, 10000):
+        with refused("InvalidPartNumber", 416):
+            s3.get_object(Bucket=bucket, Key="k", PartNumber=number)
     whole = b"".join(parts)
     assert s3.get_object(Bucket=bucket, Key="k")["Body"].read() == whole
     for first, last in [(5 * MIB - 1, 5 * MIB), (0, 10 * MIB), (5 * MIB, 10 * MIB + 1), (10 * MIB, len(whole) - 1), (4 * MIB, 10 * MIB + 500)]:
