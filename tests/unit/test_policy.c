@@ -103,81 +103,88 @@ TEST(globs)
 #define ST(rest) "{'Version':'2012-10-17','Statement':[{'Effect':'Allow','Principal':'*'," rest "}]}"
 #define OKAR "'Action':'s3:GetObject','Resource':'arn:aws:s3:::b/*'"
 
+struct form { const char *json, *message; };	/* NULL: it is fine */
+
+static const struct form bucket_forms[] = {
+	{ ST(OKAR), NULL },
+	{ "{'Statement':{'Effect':'Deny'," OKAR "}}", NULL },
+	{ "{'Version':'2008-10-17','Id':'x','Statement':[{'Sid':'s','Effect':'Allow','Principal':{'CW':['*']}," OKAR "}]}", NULL },
+	{ "{'Statement':[{'Effect':'Allow','Principal':{'CW':'arn:aws:iam::ab1cd2:coreweave/u'}," OKAR "}]}", NULL },
+	{ "{'Statement':[{'Effect':'Allow','Principal':{'AWS':['arn:aws:iam::ab1cd2:saml/g','*']}," OKAR "}]}", NULL },
+	{ "{'Statement':[{'Effect':'Allow','Principal':{'CW':'arn:aws:iam::ab1cd2:role/https://i:*'}," OKAR "}]}", NULL },
+	{ "{'Statement':[{'Effect':'Allow','Principal':{'CW':'arn:aws:iam:::user/CWABC'}," OKAR "}]}", NULL },
+	{ "{'Statement':[{'Effect':'Deny','NotPrincipal':{'CW':'*'}," OKAR "}]}", NULL },
+	{ "{'Statement':[{'Effect':'Deny','NotAction':'s3:Get*','NotResource':'arn:aws:s3:::b/*'}]}", NULL },
+	{ ST("'Action':['s3:*'],'Resource':['arn:aws:s3:::b','arn:aws:s3:::*']"), NULL },
+	{ ST(OKAR ",'Condition':{'StringEquals':{'cw:PrincipalOrgID':['a','b']}}"), NULL },
+	{ ST(OKAR ",'Condition':{'ForAnyValue:StringLike':{'iam:ab1cd2:groups':'x*'}}"), NULL },
+	{ ST(OKAR ",'Condition':{'NumericLessThanEqualsIfExists':{'s3:max-keys':10}}"), NULL },
+	{ ST(OKAR ",'Condition':{'Bool':{'aws:SecureTransport':false}}"), NULL },
+	{ ST(OKAR ",'Condition':{'Null':{'s3:if-none-match':'true'}}"), NULL },
+	{ ST(OKAR ",'Condition':{'IpAddress':{'AWS:sourceip':['10.0.0.0/8','2001:db8::/32']}}"), NULL },
+	{ ST(OKAR ",'Condition':{'DateLessThan':{'aws:CurrentTime':'2030-01-01T00:00:00Z'}}"), NULL },
+	{ ST(OKAR ",'Condition':{'StringEquals':{'s3:ExistingObjectTag/a b':'${*}'}}"), NULL },
+
+	{ "", "not valid JSON" },
+	{ "[]", "Policy" },
+	{ "{'Statement':[]}", "Statement: 1 to" },
+	{ "{'Version':'2012-10-17'}", "Statement: is missing" },
+	{ "{'Version':'2020-01-01','Statement':[]}", "Version" },
+	{ "{'Statement':[],'Extra':1}", "Extra" },
+	{ "{'Id':1,'Statement':[]}", "Id" },
+	{ "{'Statement':['x']}", "Statement 1" },
+	{ "{'Statement':[{" OKAR "}]}", "Effect" },
+	{ "{'Statement':[{'Effect':'allow'," OKAR "}]}", "Effect: \"allow\"" },
+	{ "{'Statement':[{'Effect':'Allow','Sid':1," OKAR "}]}", "Sid" },
+	{ "{'Statement':[{'Effect':'Allow','Condtion':{}," OKAR "}]}", "Condtion" },
+	{ "{'Statement':[{'Effect':'Allow','Principal':'x'," OKAR "}]}", "Principal: \"x\"" },
+	{ "{'Statement':[{'Effect':'Allow','Principal':{'Federated':'x'}," OKAR "}]}", "\"Federated\"" },
+	{ "{'Statement':[{'Effect':'Allow','Principal':{}," OKAR "}]}", "Principal" },
+	{ "{'Statement':[{'Effect':'Allow','Principal':{'CW':[]}," OKAR "}]}", "Principal" },
+	{ "{'Statement':[{'Effect':'Allow','Principal':{'CW':'coreweave/u'}," OKAR "}]}", "Principal: \"coreweave/u\"" },
+	{ "{'Statement':[{'Effect':'Allow','Principal':{'CW':'arn:aws:iam::a:user/u'}," OKAR "}]}", "begins with" },
+	{ "{'Statement':[{'Effect':'Allow','Principal':{'CW':'arn:aws:iam::a:role/a*b'}," OKAR "}]}", "wildcard" },
+	{ "{'Statement':[{'Effect':'Allow','Principal':{'CW':'arn:aws:iam::*:role/a'}," OKAR "}]}", "lacks" },
+	{ "{'Statement':[{'Effect':'Allow','Principal':'*','NotPrincipal':'*'," OKAR "}]}", "NotPrincipal" },
+	{ ST("'Resource':'arn:aws:s3:::b'"), "Action" },
+	{ ST("'Action':'s3:GetObject','NotAction':'s3:PutObject','Resource':'arn:aws:s3:::b'"), "Action" },
+	{ ST("'Action':[],'Resource':'arn:aws:s3:::b'"), "Action" },
+	{ ST("'Action':'s3:Fly','Resource':'arn:aws:s3:::b'"), "Action: \"s3:Fly\"" },
+	{ ST("'Action':'cwobject:CreateAccessKey','Resource':'arn:aws:s3:::b'"), "not an s3: action" },
+	{ ST("'Action':'s3:GetObject'"), "Resource" },
+	{ ST("'Action':'s3:GetObject','Resource':'b/*'"), "Resource: \"b/*\"" },
+	{ ST("'Action':'s3:GetObject','Resource':'arn:aws:s3:::other/*'"), "does not lie in bucket b" },
+	{ ST("'Action':'s3:GetObject','Resource':'arn:aws:s3:::b/${aws:username}'"), "variables" },
+	{ ST(OKAR ",'Condition':[]"), "Condition" },
+	{ ST(OKAR ",'Condition':{'StringEqual':{'s3:prefix':'a'}}"), "\"StringEqual\" is not an operator" },
+	{ ST(OKAR ",'Condition':{'NullIfExists':{'s3:prefix':'true'}}"), "\"NullIfExists\" is not an operator" },
+	{ ST(OKAR ",'Condition':{'StringEquals':{'s3:prefixes':'a'}}"), "\"s3:prefixes\" is not a condition key" },
+	{ ST(OKAR ",'Condition':{'StringEquals':{'s3:ExistingObjectTag/':'a'}}"), "is not a condition key" },
+	{ ST(OKAR ",'Condition':{'StringEquals':{'iam::groups':'a'}}"), "is not a condition key" },
+	{ ST(OKAR ",'Condition':{'StringEquals':{'s3:prefix':[]}}"), "0 values" },
+	{ ST(OKAR ",'Condition':{'StringEquals':{'s3:prefix':{}}}"), "not a string" },
+	{ ST(OKAR ",'Condition':{'NumericEquals':{'s3:max-keys':'x'}}"), "is not a number" },
+	{ ST(OKAR ",'Condition':{'DateEquals':{'aws:CurrentTime':'tomorrow'}}"), "is not a date" },
+	{ ST(OKAR ",'Condition':{'Bool':{'aws:SecureTransport':'yes'}}"), "is \"true\" or \"false\"" },
+	{ ST(OKAR ",'Condition':{'IpAddress':{'aws:SourceIp':'10.0.0.0/33'}}"), "is not an IP address" },
+	{ ST(OKAR ",'Condition':{'StringEquals':{}}"), "StringEquals" },
+	{ "{'Statement':[{'Effect':'Allow','Effect':'Deny'," OKAR "}]}", "not valid JSON" },
+};
+
+static void
+form_check(const struct form *f, err_v e)
+{
+	EXPECT_ERR(f->json, e, f->message == NULL ? 0 : S3_MalformedPolicy);
+	if (f->message != NULL && strstr(err_context(), f->message) == NULL)
+		TEST_FAIL("%s: the message is \"%s\"", f->json, err_context());
+}
+
 TEST(bucket_policy_form)
 {
-	static const struct { const char *json, *message; } cases[] = {
-		{ ST(OKAR), NULL },
-		{ "{'Statement':{'Effect':'Deny'," OKAR "}}", NULL },
-		{ "{'Version':'2008-10-17','Id':'x','Statement':[{'Sid':'s','Effect':'Allow','Principal':{'CW':['*']}," OKAR "}]}", NULL },
-		{ "{'Statement':[{'Effect':'Allow','Principal':{'CW':'arn:aws:iam::ab1cd2:coreweave/u'}," OKAR "}]}", NULL },
-		{ "{'Statement':[{'Effect':'Allow','Principal':{'AWS':['arn:aws:iam::ab1cd2:saml/g','*']}," OKAR "}]}", NULL },
-		{ "{'Statement':[{'Effect':'Allow','Principal':{'CW':'arn:aws:iam::ab1cd2:role/https://i:*'}," OKAR "}]}", NULL },
-		{ "{'Statement':[{'Effect':'Allow','Principal':{'CW':'arn:aws:iam:::user/CWABC'}," OKAR "}]}", NULL },
-		{ "{'Statement':[{'Effect':'Deny','NotPrincipal':{'CW':'*'}," OKAR "}]}", NULL },
-		{ "{'Statement':[{'Effect':'Deny','NotAction':'s3:Get*','NotResource':'arn:aws:s3:::b/*'}]}", NULL },
-		{ ST("'Action':['s3:*'],'Resource':['arn:aws:s3:::b','arn:aws:s3:::*']"), NULL },
-		{ ST(OKAR ",'Condition':{'StringEquals':{'cw:PrincipalOrgID':['a','b']}}"), NULL },
-		{ ST(OKAR ",'Condition':{'ForAnyValue:StringLike':{'iam:ab1cd2:groups':'x*'}}"), NULL },
-		{ ST(OKAR ",'Condition':{'NumericLessThanEqualsIfExists':{'s3:max-keys':10}}"), NULL },
-		{ ST(OKAR ",'Condition':{'Bool':{'aws:SecureTransport':false}}"), NULL },
-		{ ST(OKAR ",'Condition':{'Null':{'s3:if-none-match':'true'}}"), NULL },
-		{ ST(OKAR ",'Condition':{'IpAddress':{'AWS:sourceip':['10.0.0.0/8','2001:db8::/32']}}"), NULL },
-		{ ST(OKAR ",'Condition':{'DateLessThan':{'aws:CurrentTime':'2030-01-01T00:00:00Z'}}"), NULL },
-		{ ST(OKAR ",'Condition':{'StringEquals':{'s3:ExistingObjectTag/a b':'${*}'}}"), NULL },
-
-		{ "", "not valid JSON" },
-		{ "[]", "Policy" },
-		{ "{'Statement':[]}", "Statement: 1 to" },
-		{ "{'Version':'2012-10-17'}", "Statement: is missing" },
-		{ "{'Version':'2020-01-01','Statement':[]}", "Version" },
-		{ "{'Statement':[],'Extra':1}", "Extra" },
-		{ "{'Id':1,'Statement':[]}", "Id" },
-		{ "{'Statement':['x']}", "Statement 1" },
-		{ "{'Statement':[{" OKAR "}]}", "Effect" },
-		{ "{'Statement':[{'Effect':'allow'," OKAR "}]}", "Effect: \"allow\"" },
-		{ "{'Statement':[{'Effect':'Allow','Sid':1," OKAR "}]}", "Sid" },
-		{ "{'Statement':[{'Effect':'Allow','Condtion':{}," OKAR "}]}", "Condtion" },
-		{ "{'Statement':[{'Effect':'Allow','Principal':'x'," OKAR "}]}", "Principal: \"x\"" },
-		{ "{'Statement':[{'Effect':'Allow','Principal':{'Federated':'x'}," OKAR "}]}", "\"Federated\"" },
-		{ "{'Statement':[{'Effect':'Allow','Principal':{}," OKAR "}]}", "Principal" },
-		{ "{'Statement':[{'Effect':'Allow','Principal':{'CW':[]}," OKAR "}]}", "Principal" },
-		{ "{'Statement':[{'Effect':'Allow','Principal':{'CW':'coreweave/u'}," OKAR "}]}", "Principal: \"coreweave/u\"" },
-		{ "{'Statement':[{'Effect':'Allow','Principal':{'CW':'arn:aws:iam::a:user/u'}," OKAR "}]}", "begins with" },
-		{ "{'Statement':[{'Effect':'Allow','Principal':{'CW':'arn:aws:iam::a:role/a*b'}," OKAR "}]}", "wildcard" },
-		{ "{'Statement':[{'Effect':'Allow','Principal':{'CW':'arn:aws:iam::*:role/a'}," OKAR "}]}", "lacks" },
-		{ "{'Statement':[{'Effect':'Allow','Principal':'*','NotPrincipal':'*'," OKAR "}]}", "NotPrincipal" },
-		{ ST("'Resource':'arn:aws:s3:::b'"), "Action" },
-		{ ST("'Action':'s3:GetObject','NotAction':'s3:PutObject','Resource':'arn:aws:s3:::b'"), "Action" },
-		{ ST("'Action':[],'Resource':'arn:aws:s3:::b'"), "Action" },
-		{ ST("'Action':'s3:Fly','Resource':'arn:aws:s3:::b'"), "Action: \"s3:Fly\"" },
-		{ ST("'Action':'cwobject:CreateAccessKey','Resource':'arn:aws:s3:::b'"), "not an s3: action" },
-		{ ST("'Action':'s3:GetObject'"), "Resource" },
-		{ ST("'Action':'s3:GetObject','Resource':'b/*'"), "Resource: \"b/*\"" },
-		{ ST("'Action':'s3:GetObject','Resource':'arn:aws:s3:::other/*'"), "does not lie in bucket b" },
-		{ ST("'Action':'s3:GetObject','Resource':'arn:aws:s3:::b/${aws:username}'"), "variables" },
-		{ ST(OKAR ",'Condition':[]"), "Condition" },
-		{ ST(OKAR ",'Condition':{'StringEqual':{'s3:prefix':'a'}}"), "\"StringEqual\" is not an operator" },
-		{ ST(OKAR ",'Condition':{'NullIfExists':{'s3:prefix':'true'}}"), "\"NullIfExists\" is not an operator" },
-		{ ST(OKAR ",'Condition':{'StringEquals':{'s3:prefixes':'a'}}"), "\"s3:prefixes\" is not a condition key" },
-		{ ST(OKAR ",'Condition':{'StringEquals':{'s3:ExistingObjectTag/':'a'}}"), "is not a condition key" },
-		{ ST(OKAR ",'Condition':{'StringEquals':{'iam::groups':'a'}}"), "is not a condition key" },
-		{ ST(OKAR ",'Condition':{'StringEquals':{'s3:prefix':[]}}"), "0 values" },
-		{ ST(OKAR ",'Condition':{'StringEquals':{'s3:prefix':{}}}"), "not a string" },
-		{ ST(OKAR ",'Condition':{'NumericEquals':{'s3:max-keys':'x'}}"), "is not a number" },
-		{ ST(OKAR ",'Condition':{'DateEquals':{'aws:CurrentTime':'tomorrow'}}"), "is not a date" },
-		{ ST(OKAR ",'Condition':{'Bool':{'aws:SecureTransport':'yes'}}"), "is \"true\" or \"false\"" },
-		{ ST(OKAR ",'Condition':{'IpAddress':{'aws:SourceIp':'10.0.0.0/33'}}"), "is not an IP address" },
-		{ ST(OKAR ",'Condition':{'StringEquals':{}}"), "StringEquals" },
-		{ "{'Statement':[{'Effect':'Allow','Effect':'Deny'," OKAR "}]}", "not valid JSON" },
-	};
-
-	for (size_t i = 0; i < COUNT(cases); i++) {
+	for (size_t i = 0; i < COUNT(bucket_forms); i++) {
 		AUTO(policy_free) struct policy *p = NULL;
-		err_v e = policy_compile_bucket(STR("b"), quotes(cases[i].json), &p);
 
-		EXPECT_ERR(cases[i].json, e, cases[i].message == NULL ? 0 : S3_MalformedPolicy);
-		if (cases[i].message != NULL && strstr(err_context(), cases[i].message) == NULL)
-			TEST_FAIL("%s: the message is \"%s\"", cases[i].json, err_context());
+		form_check(&bucket_forms[i], policy_compile_bucket(STR("b"), quotes(bucket_forms[i].json), &p));
 	}
 }
 
@@ -208,9 +215,10 @@ TEST(bucket_policy_limits)
 
 TEST(org_policy_form)
 {
-	static const struct { const char *json, *message; } cases[] = {
+	static const struct form cases[] = {
 		{ ORG(ORGST("['s3:*','cwobject:*']", "['*']", "['*']")), NULL },
-		{ "{'policy':" ORG(ORGST("['s3:GetObject']", "['b-*','b/*']", "['coreweave/u','role/Admin','role/https://i*']")) "}", NULL },
+		{ "{'policy':" ORG(ORGST("['s3:GetObject']", "['b-*','b/*']", "['coreweave/u','role/Admin','role/https://i*']")) "}",
+		    NULL },
 		{ ORG(ORGST("['*']", "['*']", "['saml/group']")), NULL },
 		{ ORG(ORGST("['s3:*']", "['b']", "['*']")), NULL },
 
@@ -237,11 +245,8 @@ TEST(org_policy_form)
 
 	for (size_t i = 0; i < COUNT(cases); i++) {
 		AUTO(policy_free) struct policy *p = NULL;
-		err_v e = policy_compile_org(STR("ab1cd2"), quotes(cases[i].json), &p);
 
-		EXPECT_ERR(cases[i].json, e, cases[i].message == NULL ? 0 : S3_MalformedPolicy);
-		if (cases[i].message != NULL && strstr(err_context(), cases[i].message) == NULL)
-			TEST_FAIL("%s: the message is \"%s\"", cases[i].json, err_context());
+		form_check(&cases[i], policy_compile_org(STR("ab1cd2"), quotes(cases[i].json), &p));
 	}
 }
 

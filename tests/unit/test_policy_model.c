@@ -366,14 +366,17 @@ random_policy(void)
 static struct asked
 random_question(void)
 {
-	static const char *const orgs[] = { NULL, "aaaaaa", "aaaaaa", "bbbbbb" }, *const names[] = { "coreweave/u1", "coreweave/u2", "role/r" };
+	static const char *const orgs[] = { NULL, "aaaaaa", "aaaaaa", "bbbbbb" };
+	static const char *const names[] = { "coreweave/u1", "coreweave/u2", "role/r" };
 	static const char *const keys_of[] = { "CW1", "CW2" }, *const asks[] = { "s3:GetObject", "s3:PutObject", "s3:ListBucket" };
 	static const char *const places[] = { "b", "b/a", "b/abc", "b/xaxbc", "b/ab", "b/a/b/c" };
 	static const char *const prefixes[] = { NULL, "a", "ab", "A" }, *const maxima[] = { NULL, "5", "10", "x" };
-	static const char *const ips[] = { NULL, "10.0.0.1", "10.0.0.2", "10.200.0.1" }, *const sets[] = { NULL, "g1", "g2", "t1", "t2", "a" };
+	static const char *const ips[] = { NULL, "10.0.0.1", "10.0.0.2", "10.200.0.1" };
+	static const char *const sets[] = { NULL, "g1", "g2", "t1", "t2", "a" };
 	struct asked q = {
 		.org = PICK(orgs), .name = PICK(names), .key_id = PICK(keys_of), .action = PICK(asks), .resource = PICK(places),
-		.prefix = PICK(prefixes), .max_keys = PICK(maxima), .agent = PICK(prefixes), .ip = PICK(ips), .tls = below(2) ? "true" : "false",
+		.prefix = PICK(prefixes), .max_keys = PICK(maxima), .agent = PICK(prefixes), .ip = PICK(ips),
+		.tls = below(2) ? "true" : "false",
 	};
 
 	for (unsigned i = 0; i < 3; i++) {
@@ -394,12 +397,13 @@ static enum verdict
 evaluated(const struct policy *p, const struct asked *q, struct arena *mem)
 {
 	struct http_head *head = ARENA_NEW(mem, struct http_head);
-	struct principal who = { .anonymous = q->org == NULL, .org = str_c(q->org), .name = str_c(q->name), .access_key = str_c(q->key_id) };
+	struct principal who = { .anonymous = q->org == NULL, .org = str_c(q->org), .name = str_c(q->name),
+		.access_key = str_c(q->key_id) };
 	struct pair groups[3] = { 0 }, tags[3] = { 0 };
 	struct pairs request_tags = { .at = tags };
 	struct access_question question = { .who = &who, .action = str_c(q->action), .head = head, .source_ip = str_c(q->ip),
 		.tls = strcmp(q->tls, "true") == 0, .request_tags = &request_tags };
-	struct ask ask = { .question = &question, .action = action_find(str_c(q->action)), .resource = str_n(q->resource, strlen(q->resource)) };
+	struct ask ask = { .question = &question, .action = action_find(str_c(q->action)), .resource = str_c(q->resource) };
 	const struct statement *s;
 
 	who.groups.at = groups;
@@ -410,7 +414,8 @@ evaluated(const struct policy *p, const struct asked *q, struct arena *mem)
 	if (q->prefix != NULL)
 		head->query[head->queries++] = (struct http_query){ .name = STR("prefix"), .value = str_c(q->prefix), .has_value = true };
 	if (q->max_keys != NULL)
-		head->query[head->queries++] = (struct http_query){ .name = STR("max-keys"), .value = str_c(q->max_keys), .has_value = true };
+		head->query[head->queries++] = (struct http_query){ .name = STR("max-keys"), .value = str_c(q->max_keys),
+		    .has_value = true };
 	if (q->agent != NULL)
 		head->header[head->headers++] = (struct http_header){ STR("User-Agent"), str_c(q->agent) };
 	return policy_ask(p, &ask, &s);
@@ -449,7 +454,7 @@ TEST(evaluator_agrees_with_reference)
 			want = reference(json, &arn);
 			seen[want]++;
 			if (mine != want)
-				TEST_FAIL("round %lu: %s\n%s %s %s %s prefix %s max %s agent %s ip %s tls %s groups %s tags %s: %d, reference %d",
+				TEST_FAIL("round %lu: %s\n%s %s %s %s prefix %s max %s agent %s ip %s tls %s group %s tag %s: %d, want %d",
 				    round, dump, q.org, q.name, q.action, q.resource, q.prefix, q.max_keys, q.agent, q.ip, q.tls,
 				    q.groups[0], q.tag_names[0], mine, want);
 		}
