@@ -90,7 +90,7 @@ struct token_use {
 static void
 token_digest(const struct rename *r, struct token_use *ret)
 {
-	AUTO(buf_done) struct buf b;
+	AUTO(buf_done) struct buf b = { 0 };
 
 	ret->used = r->token.len > 0;
 	if (!ret->used)
