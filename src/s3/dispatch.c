@@ -99,13 +99,32 @@ bucket_find(struct s3_req *rq)
 	return e;
 }
 
+/* What is declared of the body. CompleteMultipartUpload speaks of the object to come in x-amz-checksum-*, not of its XML. */
+static const struct http_head *
+payload_head(struct s3_req *rq)
+{
+	struct http_head *h;
+	unsigned n = 0;
+
+	if (rq->op != OP_CompleteMultipartUpload)
+		return rq->head;
+	h = ARENA_NEW(rq->arena, struct http_head);
+	*h = *rq->head;
+	for (unsigned i = 0; i < h->headers; i++)
+		if (!str_starts_nocase(h->header[i].name, STR("x-amz-checksum-")) &&
+		    !str_eq_nocase(h->header[i].name, STR("x-amz-sdk-checksum-algorithm")))
+			h->header[n++] = h->header[i];
+	h->headers = n;
+	return h;
+}
+
 /* Only these carry something that a handler reads. */
 static err
 payload_open(struct s3_req *rq, const struct signature *sig)
 {
 	if (rq->head->method != HTTP_PUT && rq->head->method != HTTP_POST)
 		return ERR_OK;
-	return aws_body_open(sig, rq->head, byte_source_body(rq->body), rq->arena, &rq->payload);
+	return aws_body_open(sig, payload_head(rq), byte_source_body(rq->body), rq->arena, &rq->payload);
 }
 
 static err
