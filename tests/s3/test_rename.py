@@ -75,7 +75,7 @@ def test_literal_key_wins(raw, bucket):
 
 
 @pytest.mark.parametrize("source,status,code", [
-    (None, 400, "InvalidRequest"), ("", 400, "InvalidRequest"), ("%zz", 400, "InvalidArgument"), ("/", 400, "InvalidArgument"),
+    (None, 400, "InvalidRequest"), ("", 400, "InvalidRequest"), ("%zz", 400, "InvalidArgument"), ("/", 404, "NoSuchKey"),
     ("%ff", 400, "InvalidArgument"), ("none", 404, "NoSuchKey"), ("/none", 404, "NoSuchKey"), ("other-bucket/none", 404, "NoSuchKey"),
     ("k", 400, "InvalidRequest"), ("/k", 400, "InvalidRequest"), ("x" * 1025, 400, "InvalidArgument")])
 def test_bad_sources(raw, bucket, source, status, code):
