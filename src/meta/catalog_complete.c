@@ -22,6 +22,7 @@ struct completion {
 	void *arg;
 	struct arena *arena;		/* the caller's: what lives on */
 	struct arena *reading;		/* of the parts */
+	bool again;			/* is it a repetition? Then ETags tell enough. */
 	/* As last read: */
 	str raw;			/* U */
 	unsigned reads;
@@ -40,7 +41,7 @@ check_choice(const struct completion *p, unsigned i, const struct part *part)
 
 	if (part->number != want->number || !str_eq(part->etag, want->etag))
 		return err_s3f(S3_InvalidPart, "Part %u was not found, or its ETag is not that of the part uploaded.", want->number);
-	if (want->checksum.set && (!part->checksum.set || part->checksum.alg != want->checksum.alg ||
+	if (!p->again && want->checksum.set && (!part->checksum.set || part->checksum.alg != want->checksum.alg ||
 	    memcmp(part->checksum.value, want->checksum.value, digest_len(want->checksum.alg)) != 0))
 		return err_s3f(S3_InvalidPart, "The checksum of part %u is not that of the part uploaded.", want->number);
 	if (i + 1 < p->n && part->size < PART_SIZE_MIN)
@@ -160,6 +161,7 @@ replayed(struct write *w, struct completion *p)
 	o = chain_current(&ch);
 	if (o == NULL || o->data != DATA_MULTIPART || !id_eq(o->body, p->id) || o->parts != p->n)
 		return err_s3(S3_NoSuchUpload);
+	p->again = true;
 	TRY(read_choice(w->c, p));
 	TRY(part_table(w->c, p->id, w->arena, &runs, &nruns));
 	for (unsigned i = 0; i < p->n; i++)
