@@ -103,6 +103,8 @@ s3_rename_object(struct s3_req *rq)
 	TRY(token_read(rq, &r.token));
 	TRY(conditions_parse(rq, CONDITIONS_RENAME_SOURCE, &r.source));
 	TRY(conditions_parse(rq, CONDITIONS_RENAME_TARGET, &r.destination));
+	if (rq->bucket.versioning != VERSIONING_NEVER)
+		return err_s3f(S3_InvalidBucketState, "The bucket has, or had, versioning: its objects cannot be renamed.");
 	TRY(source_choose(rq, reading, n, &chosen));
 	if (chosen != NULL) {
 		TRY(rename_from(rq, *chosen, &r));
