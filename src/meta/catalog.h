@@ -141,7 +141,8 @@ err catalog_put(struct catalog *, const struct bucket *, struct object *o, const
 
 /*
  * A copy: o as for catalog_put, but its bytes (size and part table with them) are those of src, a record read by catalog_get from
- * bucket "from". Constant time. S3_OperationAborted if the source was reaped since it was read.
+ * bucket "from". Constant time. S3_OperationAborted if the source was reaped since it was read, or, within a bucket that never had
+ * versions, replaced: read it again.
  */
 err catalog_copy(struct catalog *, const struct bucket *from, const struct object *src, const struct bucket *to,
     struct object *o, const struct conditions *, struct arena *, struct version_id *ret_version);

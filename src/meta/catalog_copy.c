@@ -13,13 +13,33 @@ has_body(const struct object *o)
 	return o->data == DATA_SINGLE || o->data == DATA_MULTIPART;
 }
 
+/*
+ * Is the source still what was read? Asked where it can be asked in the same batch (the same bucket) and where what was read
+ * is the only version there is; so such a copy happens at one instant. Else the source may have been replaced since.
+ */
 static err_v
-copy_once(struct write *w, struct object *o, const struct conditions *conditions)
+source_check(struct write *w, const struct object *src)
+{
+	struct chain ch;
+
+	if (w->bucket.versioning != VERSIONING_NEVER)
+		return ERR_OK;
+	TRY(chain_read(w, src->key, &ch));
+	if (chain_current(&ch) == NULL || !id_eq(ch.newest.oid, src->oid))
+		return err_s3f(S3_OperationAborted, "The source was replaced while it was copied. Try again.");
+	return ERR_OK;
+}
+
+/* src: NULL if it is in another bucket. */
+static err_v
+copy_once(struct write *w, const struct object *src, struct object *o, const struct conditions *conditions)
 {
 	struct pending p = { .key = o->key };
 	struct chain ch;
 
 	TRY(write_open(w));
+	if (src != NULL)
+		TRY(source_check(w, src));
 	TRY(chain_read(w, o->key, &ch));
 	TRY(write_judged(w, conditions_write(conditions, chain_current(&ch))));
 	if (has_body(o))
@@ -51,7 +71,7 @@ catalog_copy(struct catalog *c, const struct bucket *from, const struct object *
 	if (o->modified_ms == 0)
 		o->modified_ms = w.now_ms;
 	do
-		e = copy_once(&w, o, conditions);
+		e = copy_once(&w, from->space == to->space ? src : NULL, o, conditions);
 	while (write_retry(&w, &e));
 	TRY(e);
 	if (has_body(o))

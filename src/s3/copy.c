@@ -18,6 +18,8 @@
 #include "s3/multipart.h"
 #include "s3/store.h"
 
+#define COPY_TRIES 16
+
 struct copying {
 	struct s3_req *rq;
 	struct object src;
@@ -40,19 +42,24 @@ copying_done(struct copying *c)
 	sse_key_wipe(&c->key);
 }
 
-/* Find the source, and see that the keys fit. Headers of the answer that are known by now are set. */
+/* Find the source, and see that the keys fit. */
 static err
-source_open(struct copying *c, const struct sse_c *target)
+source_open(struct copying *c)
+{
+	TRY(sse_key_read(c->rq, SSE_COPY_SOURCE, &c->from_key));
+	TRY(object_find_source(c->rq, &c->src));
+	return sse_c_check(&c->from_key, &c->src.sse);
+}
+
+/* Headers of the answer that are known before bytes are read. */
+static void
+answer_source(struct copying *c, const struct sse_c *target)
 {
 	struct s3_req *rq = c->rq;
 
-	TRY(sse_key_read(rq, SSE_COPY_SOURCE, &c->from_key));
-	TRY(object_find_source(rq, &c->src));
-	TRY(sse_c_check(&c->from_key, &c->src.sse));
 	if (!c->src.version.null || rq->source->bucket.versioning != VERSIONING_NEVER)
 		resp_header(rq->resp, STR("x-amz-copy-source-version-id"), version_text(rq->arena, c->src.version));
 	sse_c_headers(rq, target);
-	return ERR_OK;
 }
 
 static void
@@ -199,29 +206,51 @@ copy_object(struct copying *c, const struct conditions *conditions, struct objec
 	return must_rewrite(c) ? copy_by_bytes(c, conditions, o, ret) : copy_by_record(c, conditions, o, ret);
 }
 
+/* What the copy will be, of the source as it is now. */
+static err
+copy_prepare(struct copying *c, struct object *o)
+{
+	*o = (struct object){ .key = c->rq->key };
+	sse_c_new(&c->key, &o->sse);
+	TRY(source_open(c));
+	TRY(target_headers(c, o));
+	return check_onto_itself(c, o);
+}
+
+/* A copy is of what the source holds when the copy appears: if it was replaced meanwhile, begin anew with the new one. */
+static err
+copy_until_fresh(struct copying *c, const struct conditions *conditions, struct object *o, struct version_id *ret)
+{
+	err_v e = copy_object(c, conditions, o, ret);
+
+	for (int n = 0; n < COPY_TRIES && err_is(e, S3_OperationAborted) && !c->alive.begun; n++) {
+		TRY(copy_prepare(c, o));
+		e = copy_object(c, conditions, o, ret);
+	}
+	return e;
+}
+
 /* PUT /bucket/key with x-amz-copy-source - S3 API: CopyObject */
 err_v
 s3_copy_object(struct s3_req *rq)
 {
 	AUTO(copying_done) struct copying c = { .rq = rq };
 	AUTO(buf_done) struct buf b = { 0 };
-	struct object o = { .key = rq->key };
 	struct conditions conditions;
 	struct version_id version;
+	struct object o;
 	err_v e;
 
 	TRY(headers_refuse(rq->head));
 	TRY(conditions_parse(rq, CONDITIONS_WRITE, &conditions));
 	TRY(algorithm_read(&c));
 	TRY(sse_key_read(rq, SSE_TARGET, &c.key));
-	sse_c_new(&c.key, &o.sse);
-	TRY(source_open(&c, &o.sse));
-	TRY(target_headers(&c, &o));
-	TRY(check_onto_itself(&c, &o));
+	TRY(copy_prepare(&c, &o));
 	TRY(object_conditions(rq, rq->key, &conditions));
 
+	answer_source(&c, &o.sse);
 	alive_init(&c.alive, rq);
-	e = copy_object(&c, &conditions, &o, &version);
+	e = copy_until_fresh(&c, &conditions, &o, &version);
 	if (err_ok(e)) {
 		write_result(&c, "CopyObjectResult", o.modified_ms, o.etag, &o.checksum, o.parts, &b);
 		if (!c.alive.begun)
@@ -315,8 +344,9 @@ s3_upload_part_copy(struct s3_req *rq)
 	TRY(sse_key_read(rq, SSE_TARGET, &c.key));
 	TRY(upload_find(rq, &c.upload));
 	TRY(sse_c_check(&c.key, &c.upload.sse));
-	TRY(source_open(&c, &c.upload.sse));
+	TRY(source_open(&c));
 	TRY(range_read(&c));
+	answer_source(&c, &c.upload.sse);
 
 	alive_init(&c.alive, rq);
 	if (c.src.sse.on || c.key.on || c.range.len == 0)
