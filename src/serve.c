@@ -21,6 +21,7 @@
 #include "control/control.h"
 #include "control/oidc.h"
 #include "first_start.h"
+#include "job/jobs.h"
 #include "notify.h"
 #include "s3/dispatch.h"
 #include "s3/metrics.h"
@@ -39,6 +40,7 @@ struct server {
 	struct store store;
 	struct control control;
 	struct http_server *s3_server, *control_server;
+	struct jobs *jobs;
 };
 
 static str
@@ -144,12 +146,28 @@ open_listeners(struct server *s)
 	    &s->control_server);
 }
 
+static void
+start_jobs(struct server *s)
+{
+	const struct config *c = s->config;
+	struct jobs_options o = {
+		.catalog = s->store.catalog, .blobs = s->store.blobs, .threads = (unsigned)c->job_threads,
+		.interval_ms = { [JOB_sweep] = c->sweep_interval, [JOB_reaper] = c->reap_interval },
+		.rate = { [JOB_reaper] = c->reap_rate },
+		.reap_grace_ms = c->reap_grace,
+	};
+
+	jobs_start(&o, &s->jobs);
+	s->control.jobs = s->jobs;
+}
+
 static err
 server_open(struct server *s)
 {
 	TRY(open_engines(s));
 	TRY(open_access(s));
 	fill_store(s);
+	start_jobs(s);
 	return open_listeners(s);
 }
 
@@ -161,6 +179,7 @@ server_close(struct server *s)
 	atomic_store(&s->control.draining, true);
 	http_server_stop(&s->s3_server, deadline);
 	http_server_stop(&s->control_server, deadline);
+	jobs_stop(&s->jobs);
 	pool_free(&s->pool);
 	pool_free(&s->control_pool);
 	tls_close(&s->tls);

@@ -15,12 +15,14 @@
 #include "meta/catalog.h"
 
 struct oidc;
+struct jobs;
 
 struct control {
 	struct catalog *catalog;
 	struct blobs *blobs;
 	struct access *access;
 	struct audit *audit;			/* may be NULL */
+	struct jobs *jobs;			/* background work */
 	struct oidc *oidc;			/* control/oidc.h */
 	struct pool *pool;			/* workers of the data listener */
 	struct http_server *s3;			/* the data listener */

@@ -5,6 +5,7 @@
 
 #include "base/mem.h"
 #include "http/resp.h"
+#include "job/jobs.h"
 
 #define METRICS_MAX (4u << 20)
 /* Below this much free space writes are refused soon: say so before they are. */
@@ -107,6 +108,32 @@ engine_metrics(struct control *c, struct buf *out)
 	metric(out, "caisson_disk_size_bytes", GAUGE, "Size of that file system.", b.disk_size);
 }
 
+/* A row for each job in each family. */
+static void
+job_metrics(struct control *c, struct buf *out)
+{
+	static const struct { const char *name, *type, *help; size_t at; } families[] = {
+		{ "caisson_job_passes_total", "counter", "Passes ended.", offsetof(struct job_progress, passes) },
+		{ "caisson_job_seen_total", "counter", "Things looked at.", offsetof(struct job_progress, seen) },
+		{ "caisson_job_done_total", "counter", "Things done: deleted, freed.", offsetof(struct job_progress, done) },
+		{ "caisson_job_bytes_total", "counter", "Bytes freed or verified.", offsetof(struct job_progress, bytes) },
+		{ "caisson_job_failed_total", "counter", "Steps that failed, to be tried again.", offsetof(struct job_progress, failed) },
+		{ "caisson_job_findings_total", "counter", "Damage found.", offsetof(struct job_progress, findings) },
+		{ "caisson_job_backlog", "gauge", "What the last pass left behind.", offsetof(struct job_progress, backlog) },
+	};
+
+	for (size_t f = 0; f < COUNT(families); f++) {
+		buf_addf(out, "# HELP %s %s\n# TYPE %s %s\n", families[f].name, families[f].help, families[f].name, families[f].type);
+		for (int j = 0; j < JOB_COUNT; j++) {
+			struct job_progress p;
+
+			jobs_progress(c->jobs, (enum job_kind)j, &p);
+			buf_addf(out, "%s{job=\"%s\"} %" PRIu64 "\n", families[f].name, p.name,
+			    *(const uint64_t *)((const char *)&p + families[f].at));
+		}
+	}
+}
+
 void
 health_metrics(struct control *c, struct http_req *rq)
 {
@@ -117,6 +144,7 @@ health_metrics(struct control *c, struct http_req *rq)
 	    CAISSON_VERSION);
 	server_metrics(c, &out);
 	engine_metrics(c, &out);
+	job_metrics(c, &out);
 	if (c->metrics != NULL)
 		c->metrics(&out);
 	answer_text(rq, 200, STR("text/plain; version=0.0.4"), buf_str(&out));

@@ -49,6 +49,13 @@ PARAM_NUMBER(rate_min, "bytes/s", 4096, 0, 1073741824, "a body that moves slower
 PARAM_NUMBER(rate_interval, "ms", 15000, 100, 600000, "over which that rate is measured")
 PARAM_NUMBER(drain_timeout, "ms", 30000, 0, 3600000, "how long running requests may go on after SIGTERM")
 
+/* ---- background work ---- */
+PARAM_NUMBER(reap_grace, "ms", 3600000, 0, 604800000, "how long deleted bytes stay on disk: longer than any download that began before")
+PARAM_NUMBER(reap_interval, "ms", 60000, 100, 86400000, "between two passes of the reaper")
+PARAM_NUMBER(reap_rate, "entries/s", 0, 0, 10000000, "how many deleted things it frees at most; 0: as fast as it goes")
+PARAM_NUMBER(sweep_interval, "ms", 3600000, 1000, 604800000, "between two passes of the sweep")
+PARAM_NUMBER(job_threads, "threads", 8, 1, 64, "that commit side by side for all jobs, so that they share flushes")
+
 /* ---- secrets and logs ---- */
 PARAM_TEXT(master_key_file, "", "file of the master key that secrets are encrypted under; default: DATA_DIR/master.key, made at the first start")
 PARAM_TEXT(access_log, "", "file of one line a request; - is standard output; none by default")
