@@ -22,7 +22,7 @@ from disk import Disk, available  # noqa: E402
 from s3lib import Client  # noqa: E402
 from workload import Worker, judge  # noqa: E402
 
-FLAGS = ["--reaper-grace-seconds", "1"]
+FLAGS = ["--reap-grace", "1000"]
 
 
 def campaign(kind, cuts, seed, build, clients=8, seconds=(0.05, 1.0), report=print):
