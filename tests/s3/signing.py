@@ -97,6 +97,7 @@ class Request:
     def sign(self, names=None, payload=None):
         """In the Authorization header. names: signed headers, all of them if not given."""
         payload = payload or self.payload
+        self.set("Authorization", None)     # of an earlier call
         self.set("x-amz-date", self.stamp)
         self.set("x-amz-content-sha256", payload)
         names = names or sorted({n.lower() for n, _ in self.headers})

@@ -321,7 +321,6 @@ def test_decoded_length(store, place, mode):
     absent(store, place, "length")
 
 
-@pytest.mark.xfail(reason="known fault: the answer is 403; whether the test or the server signs wrongly is not found out")
 @pytest.mark.parametrize("mode", MODES)
 def test_decoded_length_is_needed(store, place, mode):
     request = Request(store, "PUT", f"/{place}/length", body=BODY[:2500]).chunked(mode)
