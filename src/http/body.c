@@ -29,8 +29,6 @@ body_init(struct body *b, struct conn *c, struct input *in, const struct http_he
 	};
 	b->left = h->chunked ? 0 : b->announced;
 	b->state = h->chunked ? BODY_CHUNK_SIZE : b->left > 0 ? BODY_BYTES : BODY_END;
-	if (b->state == BODY_END)
-		b->expect = false;
 }
 
 static err_v
@@ -53,6 +51,23 @@ input_len(const struct input *in)
 	return in->end - in->at;
 }
 
+/* Who waits for 100 Continue gets it. */
+static err_v
+invite(struct body *b)
+{
+	static char line[] = "HTTP/1.1 100 Continue\r\n\r\n";
+	struct iovec v = { line, sizeof(line) - 1 };
+	err_v e;
+
+	if (!b->may_wait)
+		return ERR_WOULD_BLOCK;
+	if (!b->expect)
+		return ERR_OK;
+	b->expect = false;
+	e = conn_write_all(b->conn, &b->pace, &v, 1, CONN_LAST);
+	return err_ok(e) ? e : fail(b, err_s3f(S3_IncompleteBody, "The client went away: %s", err_context()));
+}
+
 /* Bytes from the client straight to p; at least one. */
 static err_v
 receive(struct body *b, void *p, size_t max, size_t *ret_len)
@@ -60,17 +75,7 @@ receive(struct body *b, void *p, size_t max, size_t *ret_len)
 	size_t n = 0;
 	err_v e;
 
-	if (!b->may_wait)
-		return ERR_WOULD_BLOCK;
-	if (b->expect) {
-		static char line[] = "HTTP/1.1 100 Continue\r\n\r\n";
-		struct iovec v = { line, sizeof(line) - 1 };
-
-		b->expect = false;
-		e = conn_write_all(b->conn, &b->pace, &v, 1, CONN_LAST);
-		if (!err_ok(e))
-			return fail(b, err_s3f(S3_IncompleteBody, "The client went away: %s", err_context()));
-	}
+	TRY(invite(b));
 	e = conn_read_wait(b->conn, &b->pace, p, max, &n);
 	if (err_is(e, -ETIMEDOUT))
 		return fail(b, err_s3(S3_RequestTimeout));
@@ -272,6 +277,12 @@ body_read(struct body *b, void *p, size_t max, size_t *ret_len)
 {
 	CHECK_OBJ(b, BODY_MAGIC);
 	assert(p != NULL && max > 0);
+	/*
+	 * An empty body needs no invitation, but a client that is not invited once may mistake the next answer on the connection:
+	 * botocore with urllib3 2.8 does, and hangs.
+	 */
+	if (b->expect && b->state == BODY_END)
+		TRY(invite(b));
 	return body_next(b, p, max, ret_len);
 }
 
@@ -366,11 +377,11 @@ bool
 body_may_follow(const struct body *b)
 {
 	CHECK_OBJ(b, BODY_MAGIC);
-	if (b->state == BODY_END)
-		return true;
 	/* Who waits for 100 Continue may send the body or not: what comes next could be either. */
 	if (b->state == BODY_FAILED || (b->expect && input_len(b->in) == 0))
 		return false;
+	if (b->state == BODY_END)
+		return true;
 	if (b->chunked)
 		return body_buffered(b);
 	return b->left <= input_len(b->in) + BODY_DRAIN_MAX;

@@ -76,7 +76,6 @@ def needs(tool):
 
 @needs("rclone")
 @needs("s3cmd")
-@pytest.mark.skip(reason="known fault: aws s3 sync of a tree with empty files stalls; see the issue")
 def test_sync_tree(store, tree, tmp_path):
     env = environment(store)
     bucket = new_bucket(store, env)
@@ -98,7 +97,6 @@ def test_sync_tree(store, tree, tmp_path):
 
 
 @needs("rclone")
-@pytest.mark.skip(reason="known fault: aws s3 sync of a tree with empty files stalls; see the issue")
 def test_sync_resumes_after_a_kill(new_store, tree, tmp_path):
     store = new_store()
     env = environment(store)
