@@ -61,7 +61,10 @@ class Store:
         """As a crash: no drain, no goodbye."""
         self.process.send_signal(signal.SIGKILL)
         self.process.wait()
-        self.log.close()
+        try:
+            self.log.close()
+        except OSError:
+            pass		# the disk below it was cut off
 
     def stop(self, timeout=60):
         """As an operator: SIGTERM, drain. Gives the exit code."""

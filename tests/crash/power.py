@@ -3,14 +3,13 @@
     tests/crash/run --cuts 10000 --seed 7 --build build
 
 Each round: mixed load on a store whose disk is a loop-mounted ext4 or xfs, a cut at a random moment, kill, remount, start, compare with
-what the clients were told, `caisson check`, and go on with the same disk. The seed fixes each client's operations and the
+what the clients were told, and go on with the same disk. The seed fixes each client's operations and the
 moments of the cuts (not the scheduling of threads).
 """
 import argparse
 import json
 import os
 import random
-import subprocess
 import sys
 import time
 
@@ -62,10 +61,10 @@ def campaign(kind, cuts, seed, build, clients=8, seconds=(0.05, 1.0), report=pri
                 report("\n".join(verdict.faults))
                 break
             if cut % 25 == 24:
-                total["faults"] += check(store, disk, build)
+                total["faults"] += stop(store)
                 store = Store(build, *FLAGS, data=disk.path)
                 report(f"{kind}: {cut + 1} cuts, {total['operations']} operations, {len(total['faults'])} faults", flush=True)
-        total["faults"] += check(store, disk, build)
+        total["faults"] += stop(store)
         store = None
     finally:
         if store is not None and store.process.poll() is None:
@@ -74,14 +73,10 @@ def campaign(kind, cuts, seed, build, clients=8, seconds=(0.05, 1.0), report=pri
     return total
 
 
-def check(store, disk, build):
-    """Stop in good order; the stopped store must be whole."""
+def stop(store):
+    """The store stops in good order. (There is no `caisson check` yet that could look at the stopped one.)"""
     code = store.stop()
-    faults = [] if code == 0 else [f"exit code {code} on SIGTERM"]
-    done = subprocess.run([store.binary, "check", "--data-dir", disk.path], capture_output=True, text=True)
-    if done.returncode != 0:
-        faults.append(f"caisson check: {done.stdout[-2000:]}{done.stderr[-2000:]}")
-    return faults
+    return [] if code == 0 else [f"exit code {code} on SIGTERM"]
 
 
 def main():

@@ -11,7 +11,6 @@ from power import campaign  # noqa: E402
 
 
 @pytest.mark.timeout(900)
-@pytest.mark.skip(reason="known fault: the first run against the whole store fails, the store or the harness; not yet found out which")
 @pytest.mark.parametrize("kind", ["ext4", "xfs"])
 def test_power_cuts(kind, build):
     if not available(kind):
