@@ -78,7 +78,9 @@ class Worker(threading.Thread):
         for key, new in changes.items():
             self.may_be[key] = [self.state(key), new]
         answer = self.client.call(*call, **more)
-        if answer.status in ok:
+        if self.shared["cut"]:
+            self.stopping = True		# with the power gone this answer would not have come
+        elif answer.status in ok:
             for key, new in changes.items():
                 self.may_be[key] = [new]
         elif answer.status >= 500:
@@ -137,7 +139,8 @@ class Worker(threading.Thread):
         self.renaming = (key, to, before, moved)
         self.attempt({key: GONE, to: moved}, "PUT", self.bucket, to, query={"renameObject": ""},
                      headers={"x-amz-rename-source": key})
-        self.renaming = None
+        if not self.stopping:
+            self.renaming = None
 
     renaming = None
 
@@ -164,7 +167,9 @@ class Worker(threading.Thread):
         digest = hashlib.md5(body).hexdigest()
         self.shared["tried"].setdefault(name, set()).add(digest)
         answer = self.client.call("PUT", self.bucket, name, headers={"if-none-match": "*"}, body=body)
-        if answer.status == 200:
+        if self.shared["cut"]:
+            self.stopping = True
+        elif answer.status == 200:
             self.shared["won"].setdefault(name, []).append(digest)
         elif answer.status >= 500:
             self.stopping = True
