@@ -152,9 +152,10 @@ start_jobs(struct server *s)
 	const struct config *c = s->config;
 	struct jobs_options o = {
 		.catalog = s->store.catalog, .blobs = s->store.blobs, .threads = (unsigned)c->job_threads,
-		.interval_ms = { [JOB_sweep] = c->sweep_interval, [JOB_reaper] = c->reap_interval },
-		.rate = { [JOB_reaper] = c->reap_rate },
-		.reap_grace_ms = c->reap_grace,
+		.interval_ms = { [JOB_sweep] = c->sweep_interval, [JOB_reaper] = c->reap_interval,
+			[JOB_lifecycle] = c->lifecycle_interval },
+		.rate = { [JOB_reaper] = c->reap_rate, [JOB_lifecycle] = c->lifecycle_rate },
+		.reap_grace_ms = c->reap_grace, .day_seconds = (uint32_t)c->lifecycle_day_seconds,
 	};
 
 	jobs_start(&o, &s->jobs);

@@ -1,8 +1,54 @@
 /*
- * lifecycle.c - bucket lifecycle configurations. Their bodies have not landed yet: NotImplemented until then.
+ * lifecycle.c - bucket lifecycle configurations. The rules are in meta/lifecycle.h, what they do in job/lifecycle.c.
+ *
+ * Amazon S3 API Reference: PutBucketLifecycleConfiguration, GetBucketLifecycleConfiguration, DeleteBucketLifecycle. What is
+ * stored is what GetBucketLifecycleConfiguration answers.
  */
-#include "s3/handlers.h"
+#include "meta/lifecycle.h"
 
-err_v s3_get_bucket_lifecycle(struct s3_req *rq) { return err_s3(S3_NotImplemented); }
-err_v s3_put_bucket_lifecycle(struct s3_req *rq) { return err_s3(S3_NotImplemented); }
-err_v s3_delete_bucket_lifecycle(struct s3_req *rq) { return err_s3(S3_NotImplemented); }
+#include "http/xml_in.h"
+#include "s3/answer.h"
+#include "s3/handlers.h"
+#include "s3/store.h"
+
+/* PUT /bucket?lifecycle - S3 API: PutBucketLifecycleConfiguration */
+err_v
+s3_put_bucket_lifecycle(struct s3_req *rq)
+{
+	AUTO(buf_done) struct buf b = { 0 };
+	struct lifecycle l;
+	struct xml_node *root;
+
+	TRY(request_xml(rq, LIFECYCLE_BODY_MAX, &root));
+	TRY(lifecycle_parse(root, rq->store->dialect == DIALECT_AWS ? LIFECYCLE_OLD_PREFIX_ALLOWED : LIFECYCLE_OLD_PREFIX_REFUSED,
+	    rq->arena, &l));
+	buf_init(&b, LIFECYCLE_BODY_MAX);
+	lifecycle_write(&b, &l);
+	if (buf_overflow(&b))
+		return err_s3f(S3_MalformedXML, "The lifecycle configuration is too long.");
+	TRY(catalog_config_set(rq->store->catalog, &rq->bucket, CONFIG_LIFECYCLE, buf_str(&b), rq->arena));
+	return answer_empty(rq, 200);
+}
+
+/* GET /bucket?lifecycle - S3 API: GetBucketLifecycleConfiguration */
+err_v
+s3_get_bucket_lifecycle(struct s3_req *rq)
+{
+	str text;
+	err_v e = catalog_config_get(rq->store->catalog, &rq->bucket, CONFIG_LIFECYCLE, rq->arena, &text);
+
+	if (err_is(e, ERR_NOT_FOUND.code))
+		return err_s3(S3_NoSuchLifecycleConfiguration);
+	TRY(e);
+	resp_status(rq->resp, 200);
+	resp_header(rq->resp, STR("Content-Type"), STR("application/xml"));
+	return resp_send(rq->resp, text);
+}
+
+/* DELETE /bucket?lifecycle - S3 API: DeleteBucketLifecycle */
+err_v
+s3_delete_bucket_lifecycle(struct s3_req *rq)
+{
+	TRY(catalog_config_set(rq->store->catalog, &rq->bucket, CONFIG_LIFECYCLE, STR_NONE, rq->arena));
+	return answer_empty(rq, 204);
+}

@@ -1,3 +1,4 @@
 /* Background jobs: JOB(name, unit, what a pass does). The function is job_<name>() in src/job/<name>.c; metrics and the control API use the name. */
 JOB(sweep,     "blobs",   "deletes blobs that were written before the last start and never committed")
 JOB(reaper,    "entries", "unlinks what died longer than the grace period ago, and frees its bytes")
+JOB(lifecycle, "rows",    "deletes objects, versions and uploads that the rules of their bucket have ended")

@@ -54,6 +54,9 @@ PARAM_NUMBER(reap_grace, "ms", 3600000, 0, 604800000, "how long deleted bytes st
 PARAM_NUMBER(reap_interval, "ms", 60000, 100, 86400000, "between two passes of the reaper")
 PARAM_NUMBER(reap_rate, "entries/s", 0, 0, 10000000, "how many deleted things it frees at most; 0: as fast as it goes")
 PARAM_NUMBER(sweep_interval, "ms", 3600000, 1000, 604800000, "between two passes of the sweep")
+PARAM_NUMBER(lifecycle_interval, "ms", 3600000, 100, 86400000, "between two passes through the buckets that have lifecycle rules")
+PARAM_NUMBER(lifecycle_rate, "rows/s", 0, 0, 100000000, "how many objects, versions and uploads a pass judges at most; 0: as fast as it goes")
+PARAM_NUMBER(lifecycle_day_seconds, "s", 86400, 1, 86400, "length of a lifecycle day; shorter ones are for tests")
 PARAM_NUMBER(job_threads, "threads", 8, 1, 64, "that commit side by side for all jobs, so that they share flushes")
 
 /* ---- secrets and logs ---- */
