@@ -104,6 +104,10 @@ on_start(void *ctx, const XML_Char *name, const XML_Char **attribute)
 		fail(p, "it has too many elements");
 		return;
 	}
+	if (str_empty(local_name(name))) {
+		fail(p, "an element has nothing behind its prefix");
+		return;
+	}
 	n = tree_alloc(p, sizeof(*n));
 	if (n == NULL || !tree_str(p, local_name(name), &n->name))
 		return;

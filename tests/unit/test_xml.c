@@ -35,7 +35,7 @@ TEST(xml_tree)
 TEST(xml_refused)
 {
 	static const char *const cases[] = {
-		"", " ", "<a>", "<a></b>", "<a/><b/>", "text", "<a>&nbsp;</a>", "<a>\x01</a>", "<a>\xff</a>", "<a b=1/>",
+		"", " ", "<a>", "<a></b>", "<a/><b/>", "text", "<a>&nbsp;</a>", "<a>\x01</a>", "<a>\xff</a>", "<a b=1/>", "<a><x:/></a>",
 		"<!DOCTYPE a [<!ENTITY x \"yyyyyyyyyy\">]><a>&x;</a>", "<!DOCTYPE a><a/>",
 		"<!DOCTYPE a SYSTEM \"file:///etc/passwd\"><a/>", "<a xmlns:x='1' xmlns:x='2'/>",
 		"<a><a><a><a><a><a><a><a><a><a><a><a><a><a><a><a><a/></a></a></a></a></a></a></a></a></a></a></a></a></a></a></a></a>",
