@@ -3,32 +3,18 @@
  */
 #include "first_start.h"
 
-#include <fcntl.h>
-#include <inttypes.h>
 #include <stdio.h>
-#include <unistd.h>
 
-/* Written under another name, flushed, renamed, the directory flushed: whole or not there. */
+#include "base/file.h"
+
+/* Written under another name, then renamed: whole or not there. */
 static err
 write_file(str dir, const char *name, str text, struct arena *a)
 {
-	str path = arena_fmt(a, "%.*s/%s", STR_FMT(dir), name), tmp = arena_fmt(a, "%.*s.new", STR_FMT(path));
-	int fd = open(tmp.p, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600), dir_fd;
-	bool good;
+	str path = arena_fmt(a, "%.*s/%s", STR_FMT(dir), name), new = arena_fmt(a, "%.*s.new", STR_FMT(path));
 
-	if (fd < 0)
-		return err_sys("create the file of credentials");
-	good = write(fd, text.p, text.len) == (ssize_t)text.len && fsync(fd) == 0;
-	if (close(fd) != 0 || !good)
-		return err_sys("write the file of credentials");
-	if (rename(tmp.p, path.p) != 0)
-		return err_sys("rename the file of credentials");
-	dir_fd = open(arena_str(a, dir).p, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (dir_fd < 0)
-		return err_sys("open the data directory");
-	good = fsync(dir_fd) == 0;
-	close(dir_fd);
-	return good ? ERR_OK : err_sys("flush the data directory");
+	TRY(file_write(new.p, text));
+	return file_rename(new.p, path.p);
 }
 
 struct save {

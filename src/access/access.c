@@ -14,7 +14,7 @@ master_agree(struct access *a)
 {
 	AUTO(arena_free) struct arena *mem = arena_new(1024, 1 << 20);
 	AUTO(kv_batch_free) struct kv_batch *b = NULL;
-	AUTO(record_free) json_t *record = NULL;
+	AUTO(json_free) json_t *record = NULL;
 	char check[64];
 	err_v e;
 	str row;

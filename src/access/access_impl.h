@@ -21,6 +21,7 @@
 
 #include "access/admin.h"
 #include "access/policy.h"
+#include "base/json.h"
 #include "base/rcu.h"
 
 /* ---- memory that no core file holds (vault.c) ---- */
@@ -126,7 +127,6 @@ err rows_each(struct kv *, const char *kind, str org, row_f *f, void *arg);
 err rows_room(struct access *, const char *kind, str org, unsigned max);
 /* Members are borrowed into the arena. ERR_DAMAGED if it is not an object of version 1. */
 err record_parse(str value, json_t **ret);
-void record_free(json_t **);
 str record_str(json_t *, const char *member, struct arena *);		/* "" if absent */
 uint64_t record_u64(json_t *, const char *member);
 bool record_flag(json_t *, const char *member);

@@ -8,7 +8,7 @@
 static err_v
 allow_all(const struct user *u, struct kv_batch *b, struct arena *arena)
 {
-	AUTO(record_free) json_t *policy = NULL;
+	AUTO(json_free) json_t *policy = NULL;
 	str name;
 
 	policy = json_pack("{s:s, s:s, s:[{s:s, s:s, s:[ss], s:[s], s:[s%]}]}", "version", "v1alpha1", "name", "allow-all",

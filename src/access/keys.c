@@ -123,7 +123,7 @@ key_new(struct access *a, const struct key_new *k, struct kv_batch *b, struct ar
     struct secret *ret_secret, struct secret *ret_session)
 {
 	struct key_info info = { .org = k->org, .principal = k->principal, .attributes = k->attributes, .groups = k->groups };
-	AUTO(record_free) json_t *r = record_new();
+	AUTO(json_free) json_t *r = record_new();
 	char id[2 + KEY_ID_RANDOM];
 	uint8_t hash[32];
 	str sealed, row;
@@ -196,7 +196,7 @@ access_key_create(struct access *a, const struct key_new *k, struct arena *arena
 static err_v
 key_read(str org, str id, str value, struct arena *arena, struct key_info *ret)
 {
-	AUTO(record_free) json_t *r = NULL;
+	AUTO(json_free) json_t *r = NULL;
 	uint64_t expires_ms;
 
 	TRY(record_parse(value, &r));
@@ -354,7 +354,7 @@ access_key_revoke_principal(struct access *a, str org, str principal, unsigned *
 static err_v
 put_status(struct access *a, const struct key_view *k, enum key_status status, struct kv_batch *b, struct arena *mem)
 {
-	AUTO(record_free) json_t *r = NULL;
+	AUTO(json_free) json_t *r = NULL;
 	str row = row_key(mem, "AK", k->info.org, k->info.id), value;
 
 	TRY(row_get(a, row, mem, &value));

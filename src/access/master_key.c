@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "access/access_impl.h"
+#include "base/file.h"
 #include "base/mem.h"
 #include "base/panic.h"
 #include "base/text.h"
@@ -40,7 +41,7 @@ key_parse(const char *where, str text, uint8_t ret[32])
 
 /* ERR_NOT_FOUND if there is no such file. */
 static err_v
-file_read(const char *path, uint8_t ret[32])
+key_read(const char *path, uint8_t ret[32])
 {
 	AUTO(fd_close) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
 	char text[KEY_TEXT_LEN + 8];
@@ -63,46 +64,16 @@ file_read(const char *path, uint8_t ret[32])
 }
 
 static err_v
-dir_flush(const char *path)
+key_write(const char *path, const uint8_t key[32])
 {
-	AUTO(mem_free_p) char *dir = mem_strdup(path);
-	char *slash = strrchr(dir, '/');
-	AUTO(fd_close) int fd = -1;
-
-	if (slash != NULL)
-		slash[slash == dir ? 1 : 0] = '\0';
-	fd = open(slash != NULL ? dir : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (fd < 0 || fsync(fd) != 0)
-		return err_errno(errno, "flush the directory of %s", path);
-	return ERR_OK;
-}
-
-static err_v
-file_write(const char *path, const uint8_t key[32])
-{
-	AUTO(fd_close) int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
 	char text[KEY_TEXT_LEN + 1];
-	ssize_t n;
+	err_v e;
 
-	if (fd < 0)
-		return err_errno(errno, "write the master key %s", path);
 	hex_encode(str_n(key, 32), text);
 	text[KEY_TEXT_LEN] = '\n';
-	n = write(fd, text, sizeof(text));
+	e = file_write(path, str_n(text, sizeof(text)));
 	OPENSSL_cleanse(text, sizeof(text));
-	if (n != (ssize_t)sizeof(text))
-		return err_errno(n < 0 ? errno : ENOSPC, "write the master key %s", path);
-	if (fchmod(fd, 0600) != 0 || fsync(fd) != 0)
-		return err_errno(errno, "flush the master key %s", path);
-	return ERR_OK;
-}
-
-static err_v
-file_replace(const char *from, const char *to)
-{
-	if (rename(from, to) != 0)
-		return err_errno(errno, "rename %s to %s", from, to);
-	return dir_flush(to);
+	return e;
 }
 
 static void
@@ -119,7 +90,7 @@ static err_v
 index_key(struct kv *kv, const uint8_t key[32], enum index_key *ret)
 {
 	AUTO(arena_free) struct arena *mem = arena_new(4096, 4 << 20);
-	AUTO(record_free) json_t *record = NULL;
+	AUTO(json_free) json_t *record = NULL;
 	char check[64];
 	str value;
 	err_v e;
@@ -144,7 +115,7 @@ static err_v
 reseal_key(void *arg, str org, str id, str value)
 {
 	struct reseal *s = arg;
-	AUTO(record_free) json_t *r = NULL;
+	AUTO(json_free) json_t *r = NULL;
 	char secret[VAULT_SLOT];
 	str row, sealed;
 	size_t len;
@@ -211,15 +182,15 @@ key_first(struct kv *kv, const char *path, const char *path_new, uint8_t ret[32]
 	TRY(index_key(kv, ret, &which));
 	if (which != INDEX_NEW)
 		return err_errno(EKEYREJECTED, "the index is under a master key, but there is no file %s", path);
-	TRY(file_write(path_new, ret));
-	return file_replace(path_new, path);
+	TRY(key_write(path_new, ret));
+	return file_rename(path_new, path);
 }
 
 static err_v
 key_from_file(struct kv *kv, const char *path, const char *path_new, uint8_t ret[32])
 {
 	enum index_key which;
-	err_v e = file_read(path, ret);
+	err_v e = key_read(path, ret);
 
 	if (err_is(e, ERR_NOT_FOUND.code))
 		return key_first(kv, path, path_new, ret);
@@ -230,14 +201,14 @@ key_from_file(struct kv *kv, const char *path, const char *path_new, uint8_t ret
 			return err_errno(errno, "remove %s", path_new);
 		return ERR_OK;
 	}
-	e = file_read(path_new, ret);
+	e = key_read(path_new, ret);
 	if (err_is(e, ERR_NOT_FOUND.code))
 		return err_errno(EKEYREJECTED, "the index is under another master key than %s", path);
 	TRY(e);
 	TRY(index_key(kv, ret, &which));
 	if (which != INDEX_THIS)
 		return err_errno(EKEYREJECTED, "the index is under another master key than %s and %s", path, path_new);
-	return file_replace(path_new, path);
+	return file_rename(path_new, path);
 }
 
 err_v
@@ -269,11 +240,11 @@ access_master_rotate(struct access *a, const char *path)
 	if (from_env != NULL && from_env[0] != '\0')
 		return err_errno(ENOTSUP, "the master key comes from the environment: start with a new one and CAISSON_MASTER_KEY_OLD");
 	key_make(key);
-	TRY(file_write(path_new, key));
-	TRY(dir_flush(path_new));
+	TRY(key_write(path_new, key));
+	TRY(file_flush_parent(path_new));
 	TRY(master_reseal(a->kv, a->master, key, b));
 	TRY(change_commit(a, b));
 	memcpy(a->master, key, sizeof(key));
 	OPENSSL_cleanse(key, sizeof(key));
-	return file_replace(path_new, path);
+	return file_rename(path_new, path);
 }

@@ -12,7 +12,7 @@
 static str
 unwrapped(str json, struct arena *arena)
 {
-	AUTO(record_free) json_t *root = json_loadb(json.p, json.len, 0, NULL);
+	AUTO(json_free) json_t *root = json_loadb(json.p, json.len, 0, NULL);
 	json_t *inner = json_object_get(root, "policy");
 
 	return inner != NULL ? record_text(inner, arena) : json;
@@ -105,7 +105,7 @@ access_policy_delete(struct access *a, str org, str name)
 static err_v
 issuer_read(str id, str value, struct arena *arena, struct issuer *ret)
 {
-	AUTO(record_free) json_t *r = NULL;
+	AUTO(json_free) json_t *r = NULL;
 
 	TRY(record_parse(value, &r));
 	*ret = (struct issuer){

@@ -9,6 +9,7 @@
 
 #include "access/admin.h"
 #include "access/policy.h"
+#include "base/json.h"
 #include "base/panic.h"
 
 #define POLICY_MEMORY_MAX ((size_t)8 << 20)	/* 20 KiB of JSON: at worst some 100 bytes for each four of them */
@@ -312,12 +313,6 @@ read_policy(struct policy_reader *r, json_t *json, struct policy *p)
 	if (statements == NULL)
 		return policy_bad(r, "Statement", "is missing");
 	return read_statements(r, statements, p);
-}
-
-static void
-json_free(json_t **json)
-{
-	json_decref(*json);
 }
 
 err_v

@@ -65,13 +65,6 @@ record_parse(str value, json_t **ret)
 	return ERR_OK;
 }
 
-void
-record_free(json_t **record)
-{
-	json_decref(*record);
-	*record = NULL;
-}
-
 static str
 text_of(json_t *json, struct arena *a)
 {
@@ -205,7 +198,7 @@ record_put(struct kv_batch *b, str row, json_t **record)
 		PANIC("record: cannot write JSON");
 	kv_put(b, row, str_c(text));
 	free(text);
-	record_free(record);
+	json_free(record);
 }
 
 err_v

@@ -87,7 +87,7 @@ add_policy(void *arg, str org, str name, str value)
 err_v
 org_view_load(struct access *a, str org, str record, struct org_view **ret)
 {
-	AUTO(record_free) json_t *json = NULL;
+	AUTO(json_free) json_t *json = NULL;
 	const struct org_view *before = a->now != NULL ? snapshot_org(a->now, org) : NULL;
 	struct arena *memory;
 	struct org_view *v;
@@ -127,7 +127,7 @@ key_view_free(struct access *a, struct key_view *k)
 err_v
 key_view_load(struct access *a, str org, str id, str record, struct key_view **ret)
 {
-	AUTO(record_free) json_t *json = NULL;
+	AUTO(json_free) json_t *json = NULL;
 	AUTO(arena_free) struct arena *scratch = arena_new(1024, 1 << 20);
 	AUTO(arena_free) struct arena *memory = arena_new(1024, VIEW_MEMORY_MAX);
 	struct key_view *k = ARENA_NEW(memory, struct key_view);

@@ -69,7 +69,7 @@ user_put(struct kv_batch *b, const struct user *u)
 static err_v
 user_read(str org, str principal, str value, struct arena *arena, struct user *ret)
 {
-	AUTO(record_free) json_t *r = NULL;
+	AUTO(json_free) json_t *r = NULL;
 	struct user u = { .org = arena_str(arena, org), .principal = arena_str(arena, principal) };
 
 	TRY(record_parse(value, &r));
@@ -193,7 +193,7 @@ token_hash(str token, struct arena *arena)
 static err_v
 token_read(str org, str hash, str value, struct arena *arena, struct token *ret)
 {
-	AUTO(record_free) json_t *r = NULL;
+	AUTO(json_free) json_t *r = NULL;
 
 	TRY(record_parse(value, &r));
 	*ret = (struct token){

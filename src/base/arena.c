@@ -135,6 +135,16 @@ arena_str(struct arena *a, str s)
 }
 
 str
+arena_lower(struct arena *a, str s)
+{
+	char *p = arena_alloc(a, s.len + 1);
+
+	for (size_t i = 0; i < s.len; i++)
+		p[i] = (char)(s.p[i] >= 'A' && s.p[i] <= 'Z' ? s.p[i] + ('a' - 'A') : s.p[i]);
+	return str_n(p, s.len);
+}
+
+str
 arena_fmt(struct arena *a, const char *fmt, ...)
 {
 	va_list ap, again;

@@ -34,5 +34,7 @@ size_t arena_mul(size_t a, size_t b);
 
 /* A copy of s in the arena (also NUL-ended behind its last byte). */
 str arena_str(struct arena *, str s);
+/* The same with ASCII letters in lower case. */
+str arena_lower(struct arena *, str s);
 /* printf into the arena. */
 str arena_fmt(struct arena *, const char *fmt, ...) __attribute__((format(printf, 2, 3)));

@@ -10,6 +10,7 @@
 
 #include "base/mem.h"
 #include "base/panic.h"
+#include "base/text.h"
 
 void
 buf_init(struct buf *b, size_t max)
@@ -91,14 +92,9 @@ buf_add_c(struct buf *b, const char *c)
 void
 buf_add_u64(struct buf *b, uint64_t n)
 {
-	char digits[20];
-	size_t at = sizeof(digits);
+	char digits[U64_DIGITS];
 
-	do {
-		digits[--at] = (char)('0' + n % 10);
-		n /= 10;
-	} while (n > 0);
-	buf_add(b, str_n(digits + at, sizeof(digits) - at));
+	buf_add(b, u64_text(n, digits));
 }
 
 void

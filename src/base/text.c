@@ -9,7 +9,19 @@ static const char lower_digits[] = "0123456789abcdef";
 static const char upper_digits[] = "0123456789ABCDEF";
 static const char base64_letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
-static int
+str
+u64_text(uint64_t n, char room[U64_DIGITS])
+{
+	size_t at = U64_DIGITS;
+
+	do {
+		room[--at] = (char)('0' + n % 10);
+		n /= 10;
+	} while (n > 0);
+	return str_n(room + at, U64_DIGITS - at);
+}
+
+int
 hex_value(char c)
 {
 	if (c >= '0' && c <= '9')

@@ -7,8 +7,14 @@
 #include "base/buf.h"
 #include "base/str.h"
 
+/* In decimal, somewhere in room. */
+#define U64_DIGITS 20
+str u64_text(uint64_t, char room[U64_DIGITS]);
+
 /* ret: 2 * s.len bytes, lower case, no NUL. */
 void hex_encode(str s, char *ret);
+/* 0 to 15, or -1. */
+int hex_value(char);
 /* ret: s.len / 2 bytes. false unless all of s is hex digits, in pairs. */
 bool hex_decode(str s, void *ret);
 str hex_str(struct arena *, str s);

@@ -1,18 +1,12 @@
 /* api_keys.c - access keys: made, listed, suspended, revoked; and temporary ones in the form that SDKs fetch by themselves. */
 #include "base/clock.h"
+#include "base/json.h"
 #include "base/mem.h"
 #include "control/api.h"
 #include "control/credentials.h"
 #include "http/date.h"
 
 #define TEMPORARY_S 3600u
-
-static void
-wipe_string(json_t **v)
-{
-	json_decref(*v);
-	*v = NULL;
-}
 
 static json_t *
 key_info(struct arena *a, const struct key_info *k)
@@ -81,7 +75,7 @@ api_token_container(struct api_req *rq)
 err_v
 api_key_list(struct api_req *rq)
 {
-	AUTO(wipe_string) json_t *list = json_array();
+	AUTO(json_free) json_t *list = json_array();
 	unsigned offset, limit, n;
 	struct key_info *k;
 

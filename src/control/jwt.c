@@ -12,6 +12,7 @@
 #include <openssl/evp.h>
 #include <openssl/param_build.h>
 
+#include "base/json.h"
 #include "base/mem.h"
 #include "base/text.h"
 
@@ -66,13 +67,6 @@ seconds(const json_t *o, const char *name, uint64_t *ret)
 	return true;
 }
 
-static void
-json_done(json_t **v)
-{
-	json_decref(*v);
-	*v = NULL;
-}
-
 static json_t *
 decode_json(struct arena *a, str part)
 {
@@ -91,7 +85,7 @@ decode_json(struct arena *a, str part)
 err_v
 jwt_parse(str token, struct arena *a, struct jwt *ret)
 {
-	AUTO(json_done) json_t *head = NULL;
+	AUTO(json_free) json_t *head = NULL;
 	AUTO(jwt_done) struct jwt t = { 0 };
 	str rest = token, head_part, claims_part;
 
@@ -126,7 +120,7 @@ jwt_parse(str token, struct arena *a, struct jwt *ret)
 void
 jwt_done(struct jwt *t)
 {
-	json_done(&t->claims);
+	json_free(&t->claims);
 }
 
 bool

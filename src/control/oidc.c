@@ -6,6 +6,7 @@
 
 #include "base/buf.h"
 #include "base/clock.h"
+#include "base/json.h"
 #include "base/lock.h"
 #include "base/mem.h"
 #include "base/panic.h"
@@ -111,18 +112,11 @@ fetch_json(str url, struct arena *a, json_t **ret)
 	return ERR_OK;
 }
 
-static void
-json_done(json_t **v)
-{
-	json_decref(*v);
-	*v = NULL;
-}
-
 /* The discovery document must be of this issuer, or its keys could be anybody's. */
 static err
 fetch_jwks(str issuer, struct arena *a, json_t **ret)
 {
-	AUTO(json_done) json_t *found = NULL;
+	AUTO(json_free) json_t *found = NULL;
 	str base = issuer, uri;
 
 	while (str_ends(base, STR("/")))
@@ -202,7 +196,7 @@ keys_get(struct oidc *o, str issuer, uint64_t age_max_ms, struct arena *a, json_
 static err
 verify_signature(struct oidc *o, const struct jwt *t, struct arena *a)
 {
-	AUTO(json_done) json_t *jwks = NULL, *fresh = NULL;
+	AUTO(json_free) json_t *jwks = NULL, *fresh = NULL;
 	err_v e;
 
 	TRY(keys_get(o, t->iss, FRESH_MS, a, &jwks));

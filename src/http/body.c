@@ -8,6 +8,7 @@
 #include "http/exchange.h"
 
 #include "base/panic.h"
+#include "base/text.h"
 
 #define SIZE_LINE_MAX 256u
 #define TRAILER_LINE_MAX 2048u
@@ -157,18 +158,6 @@ line(struct body *b, size_t max, str *ret)
 		in->at += (size_t)end + 1;
 		return has_control(*ret) ? fail_framing(b, "there is a control byte in a line") : ERR_OK;
 	}
-}
-
-static int
-hex_value(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return -1;
 }
 
 /* "1f4" or "1f4;extension" */

@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/panic.h"
+#include "base/text.h"
 #include "http/date.h"
 #include "http/exchange.h"
 #include "http/session.h"
@@ -164,14 +165,9 @@ top_add(struct resp *r, str s)
 static void
 top_add_u64(struct resp *r, uint64_t n)
 {
-	char digits[20];
-	size_t at = sizeof(digits);
+	char digits[U64_DIGITS];
 
-	do {
-		digits[--at] = (char)('0' + n % 10);
-		n /= 10;
-	} while (n > 0);
-	top_add(r, str_n(digits + at, sizeof(digits) - at));
+	top_add(r, u64_text(n, digits));
 }
 
 /* Decide what the rest of the answer looks like, and write its head; nothing is sent yet. */

@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "base/mem.h"
 #include "base/panic.h"
 #include "meta/kv_rocksdb.h"
@@ -115,27 +116,12 @@ options_new(const struct kv_options *want, rocksdb_cache_t *cache, int recovery)
 
 /* ---- open and close ---- */
 
-static err_v
-sync_parent(const char *dir)
-{
-	char parent[ROCKS_DIR_MAX + 4];
-	int fd, rc;
-
-	snprintf(parent, sizeof(parent), "%s/..", dir);
-	fd = open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (fd < 0)
-		return err_sys("open the directory above the index");
-	rc = fsync(fd);
-	close(fd);
-	return rc == 0 ? ERR_OK : err_sys("fsync the directory above the index");
-}
-
 /* The directory, made if missing, and locked: nobody else looks at the logs while we do. */
 static err_v
 take_directory(struct rocks *r)
 {
 	if (mkdir(r->dir, 0700) == 0)
-		TRY(sync_parent(r->dir));
+		TRY(file_flush_parent(r->dir));
 	else if (errno != EEXIST)
 		return err_errno(errno, "make the index's directory %s", r->dir);
 	r->dir_fd = open(r->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);

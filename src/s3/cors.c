@@ -33,16 +33,6 @@ pattern_match(str pattern, str text)
 	return text.len >= head.len + tail.len && str_starts(text, head) && str_ends(text, tail);
 }
 
-static str
-lower(struct arena *a, str s)
-{
-	char *p = arena_alloc(a, s.len + 1);
-
-	for (size_t i = 0; i < s.len; i++)
-		p[i] = (char)(s.p[i] >= 'A' && s.p[i] <= 'Z' ? s.p[i] + ('a' - 'A') : s.p[i]);
-	return str_n(p, s.len);
-}
-
 /* The first child of this name whose pattern matches, or NULL. */
 static const struct xml_node *
 rule_value(const struct xml_node *rule, const char *name, str text)
@@ -59,12 +49,12 @@ static bool
 rule_headers(struct arena *a, const struct xml_node *rule, str list)
 {
 	while (list.p != NULL) {
-		str name = lower(a, str_trim(str_take_until(&list, ',')));
+		str name = arena_lower(a, str_trim(str_take_until(&list, ',')));
 		const struct xml_node *n = xml_child(rule, "AllowedHeader");
 
 		if (str_empty(name))
 			continue;
-		while (n != NULL && !pattern_match(lower(a, n->text), name))
+		while (n != NULL && !pattern_match(arena_lower(a, n->text), name))
 			n = xml_next(n);
 		if (n == NULL)
 			return false;

@@ -57,16 +57,6 @@ bad_field(struct form *f, const char *name, const char *message)
 
 /* ---- fields ---- */
 
-static str
-lower(struct arena *a, str s)
-{
-	char *p = arena_alloc(a, s.len + 1);
-
-	for (size_t i = 0; i < s.len; i++)
-		p[i] = (char)(s.p[i] >= 'A' && s.p[i] <= 'Z' ? s.p[i] + ('a' - 'A') : s.p[i]);
-	return str_n(p, s.len);
-}
-
 /* Fields that are no header may hold anything; the others end up in headers of answers, so no control bytes. */
 static bool
 is_header(str name)
@@ -132,7 +122,7 @@ fields_read(struct form *f)
 		TRY(form_data_next(f->data, a, &field, &more));
 		if (!more)
 			return err_s3f(S3_InvalidArgument, "POST requires exactly one file upload per request.");
-		name = lower(a, field.name);
+		name = arena_lower(a, field.name);
 		if (str_eq(name, STR("file"))) {
 			f->filename = field.filename;
 			return ERR_OK;

@@ -5,6 +5,7 @@
 
 #include <jansson.h>
 
+#include "base/json.h"
 #include "base/panic.h"
 #include "http/date.h"
 
@@ -16,12 +17,6 @@ struct check {
 	bool covered[FIELDS_MAX];
 	struct form_limits limits;
 };
-
-static void
-json_free(json_t **j)
-{
-	json_decref(*j);
-}
 
 static err
 invalid(const char *why)

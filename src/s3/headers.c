@@ -249,16 +249,6 @@ metadata_encode(struct arena *a, str value)
 	return arena_fmt(a, "=?UTF-8?B?%.*s?=", STR_FMT(base64_encode(a, value)));
 }
 
-static str
-lower(struct arena *a, str s)
-{
-	char *p = arena_alloc(a, s.len + 1);
-
-	for (size_t i = 0; i < s.len; i++)
-		p[i] = (char)(s.p[i] >= 'A' && s.p[i] <= 'Z' ? s.p[i] + ('a' - 'A') : s.p[i]);
-	return str_n(p, s.len);
-}
-
 /* A name that came before is one header in two lines: joined by a comma. */
 static void
 metadata_add(struct arena *a, struct pairs *p, str name, str value)
@@ -284,7 +274,7 @@ headers_metadata(const struct http_head *h, struct arena *a, struct pairs *ret)
 
 		if (!str_starts_nocase(name, prefix))
 			continue;
-		name = lower(a, str_skip(name, prefix.len));
+		name = arena_lower(a, str_skip(name, prefix.len));
 		if (str_empty(name))
 			return err_s3f(S3_InvalidArgument, "A header x-amz-meta- has no name behind its prefix.");
 		metadata_add(a, &p, name, metadata_decode(a, h->header[i].value));

@@ -75,16 +75,12 @@ static str
 host_bucket(const struct store *store, str host, struct arena *arena)
 {
 	str name = host_without_port(host), best = STR_NONE;
-	char *lower;
 
 	if (str_ends(name, STR(".")))
 		name = str_sub(name, 0, name.len - 1);
 	if (str_empty(name) || name.len > HOST_MAX || host_is_ip(name))
 		return STR_NONE;
-	lower = arena_alloc(arena, name.len);
-	for (size_t i = 0; i < name.len; i++)
-		lower[i] = (char)(name.p[i] >= 'A' && name.p[i] <= 'Z' ? name.p[i] + ('a' - 'A') : name.p[i]);
-	name = str_n(lower, name.len);
+	name = arena_lower(arena, name);
 
 	for (unsigned i = 0; i < store->ndomains; i++) {
 		str domain = store->domains[i];

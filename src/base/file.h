@@ -1,0 +1,16 @@
+/*
+ * file.h - small files written whole, and names that survive a power cut.
+ *
+ * For secrets and settings; what blobs and the index keep on disk is theirs. Errors are errnos with the path in their context.
+ */
+#pragma once
+
+#include "base/err.h"
+#include "base/str.h"
+
+/* Made anew or emptied, mode 0600, written and flushed; a symbolic link in its place is refused. Its name is not flushed yet. */
+err file_write(const char *path, str text);
+/* Rename, and flush the directory of "to": OK means that "to" is durably what "from" was. */
+err file_rename(const char *from, const char *to);
+/* Flush the directory that holds path: what was made or removed there is durable. */
+err file_flush_parent(const char *path);
