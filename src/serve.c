@@ -16,6 +16,7 @@
 #include "access/admin.h"
 #include "access/audit.h"
 #include "base/clock.h"
+#include "base/file.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "control/control.h"
@@ -58,9 +59,11 @@ open_engines(struct server *s)
 	AUTO(arena_free) struct arena *a = arena_new(4096, 65536);
 	struct kv_options kv = { .cache_bytes = c->index_cache, .background_threads = (int)c->index_threads };
 	struct blob_options blob = { c->volume_max, c->volume_bytes, c->direct_min };
-	str url;
+	str url, dir = arena_str(a, c->data_dir);
 
-	if (mkdir(arena_str(a, c->data_dir).p, 0700) != 0 && errno != EEXIST)
+	if (mkdir(dir.p, 0700) == 0)
+		TRY(file_flush_parent(dir.p));	/* or a power cut could take the whole store */
+	else if (errno != EEXIST)
 		return err_sys("make the data directory");
 	url = c->meta_engine == 0 ? arena_fmt(a, "rocksdb:%.*s/index", STR_FMT(c->data_dir)) : STR("memory:");
 	TRY(kv_open(url, &kv, &s->kv));
