@@ -2,7 +2,7 @@
 .PHONY: build run test asan tsan bench fuzz crash deb deps clean
 
 build: build/build.ninja
-	@ninja -C build
+	@ninja -C build caisson
 
 build/build.ninja: | deps
 	@meson setup build --buildtype=release

@@ -2,7 +2,7 @@
  * wire.h - the wire format of protocol buffers, written and read in place.
  *
  * Records follow the schema in record.proto; these few functions are all that it takes, without an allocation a field:
- * strings are borrowed from the bytes read. tests/unit/test_record.c checks them against protobuf-c.
+ * strings are borrowed from the bytes read.
  * Writing: a zero number, an empty string and a false are left out. Reading checks everything: it is disk input.
  */
 #pragma once
