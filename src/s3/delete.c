@@ -106,8 +106,9 @@ item_delete(struct s3_req *rq, const struct item *item, struct arena *scratch, s
 		return err_s3f(S3_NotImplemented, "LastModifiedTime and Size are not implemented as conditions.");
 	if (item->version_id.p != NULL && !err_ok(which_parse(item->version_id, &which)))
 		return err_s3(S3_NoSuchVersion);
-	TRY(authorize_action(rq, item->version_id.p != NULL ? "s3:DeleteObjectVersion" : "s3:DeleteObject",
-	    &rq->bucket, item->key, &which, NULL));
+	TRY(authorize_action(rq, "s3:DeleteObject", &rq->bucket, item->key, &which, NULL));
+	if (item->version_id.p != NULL)
+		TRY(authorize_action(rq, "s3:DeleteObjectVersion", &rq->bucket, item->key, &which, NULL));
 	return catalog_delete(rq->store->catalog, &rq->bucket, item->key, &which, &conditions, NULL, scratch, ret);
 }
 

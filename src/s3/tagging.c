@@ -85,16 +85,30 @@ object_tags_set(struct s3_req *rq, struct pairs tags)
 	return ERR_OK;
 }
 
-/* PUT /bucket/key?tagging - S3 API: PutObjectTagging. A policy may speak of the new tags: it is asked again with them. */
+static err
+object_tags_read(struct s3_req *rq, struct pairs *ret)
+{
+	struct xml_node *root;
+
+	TRY(request_xml(rq, TAGGING_BODY_MAX, &root));
+	return tagging_parse(root, rq->arena, ret);
+}
+
+/*
+ * PUT /bucket/key?tagging - S3 API: PutObjectTagging. A policy may speak of the new tags, so it is asked when they are known; whoever may
+ * not set any is told that, not what is wrong with theirs.
+ */
 err_v
 s3_put_object_tagging(struct s3_req *rq)
 {
-	struct xml_node *root;
-	struct pairs tags;
+	struct pairs tags = { 0 };
+	err_v e = object_tags_read(rq, &tags);
+	str message = arena_str(rq->arena, str_c(err_context()));	/* the question overwrites it */
 
-	TRY(request_xml(rq, TAGGING_BODY_MAX, &root));
-	TRY(tagging_parse(root, rq->arena, &tags));
 	TRY(authorize_action(rq, "s3:PutObjectTagging", &rq->bucket, rq->key, &rq->which, &tags));
+	if (e.code > 0 && !str_empty(message))
+		return err_s3f((enum s3_error)e.code, "%.*s", STR_FMT(message));
+	TRY(e);
 	TRY(object_tags_set(rq, tags));
 	return answer_empty(rq, 200);
 }
