@@ -1,5 +1,5 @@
 # Thin front door; the build is meson.build, the package list is tools/deps.
-.PHONY: build run test asan tsan bench fuzz crash deb deps clean
+.PHONY: build run test asan tsan bench fuzz crash faults planted deb deps clean
 
 build: build/build.ninja
 	@ninja -C build caisson
@@ -26,13 +26,17 @@ bench: | deps
 fuzz: | deps
 	@tests/fuzz/run
 crash: | deps
-	@tests/crash/run
+	@tests/crash/run $(if $(CUTS),--cuts $(CUTS))
 faults: | deps
 	@tests/faults/run
 
 # Debian package in build-deb/.
 deb: build
 	@tools/deb
+
+# Plants bugs in a copy of the sources: each must be found by its harness.
+planted: | deps
+	@tests/planted/run
 
 clean:
 	rm -rf build build-* .venv

@@ -22,7 +22,8 @@ def available(kind):
 class Disk:
     def __init__(self, kind, megabytes=1024):
         self.kind = kind
-        self.folder = tempfile.mkdtemp(prefix="caisson-disk-")
+        # In memory if there is room: a cut is the file system's, not that of what lies below it.
+        self.folder = tempfile.mkdtemp(prefix="caisson-disk-", dir="/dev/shm" if os.path.isdir("/dev/shm") else None)
         self.image = os.path.join(self.folder, "image")
         self.path = os.path.join(self.folder, "mount")
         os.mkdir(self.path)

@@ -18,61 +18,85 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
 from store import Store  # noqa: E402
 from disk import Disk, available  # noqa: E402
-from s3lib import Client  # noqa: E402
-from workload import Worker, judge  # noqa: E402
+from verdict import judge  # noqa: E402
+from workload import Shared, Worker, make_buckets  # noqa: E402
 
-FLAGS = ["--reap-grace", "1000"]
+BUCKET = "crash"
+# All background work runs, at a pace that lets it meet the cuts.
+FLAGS = ["--reap-grace", "1000", "--reap-interval", "200", "--sweep-interval", "1000", "--lifecycle-interval", "300",
+         "--lifecycle-day-seconds", "1"]
+AGAIN = 25			# rounds between two stops in good order
 
 
-def campaign(kind, cuts, seed, build, clients=8, seconds=(0.05, 1.0), report=print):
-    """Returns {cuts, operations, keys, faults}."""
-    chance = random.Random(f"{kind}-{seed}")
-    disk = Disk(kind, megabytes=4096)
-    total = {"kind": kind, "seed": seed, "cuts": 0, "operations": 0, "keys": 0, "faults": []}
-    store, workers, bucket = None, [], "crash"
+class Campaign:
+    """One disk, its store, and the figures. total: what the summary says."""
+
+    def __init__(self, kind, seed, build, clients=8, seconds=(0.05, 1.0)):
+        self.build, self.seconds = build, seconds
+        self.seed, self.clients = seed, clients
+        self.chance = random.Random(f"{kind}-{seed}")
+        self.disk = Disk(kind, megabytes=2048)
+        self.total = {"kind": kind, "seed": seed, "cuts": 0, "operations": 0, "keys": 0, "faults": []}
+        self.store, self.before = None, {}
+
+    def start(self):
+        self.store = Store(self.build, *FLAGS, data=self.disk.path)
+
+    def round(self, number):
+        """Load, cut, look. False: something is wrong."""
+        shared = Shared(number)
+        workers = [Worker(self.store, BUCKET, n, f"{self.seed}-{number}-{n}", shared) for n in range(self.clients)]
+        for worker in workers:
+            if worker.number in self.before:
+                worker.continue_from(self.before[worker.number])
+            worker.start()
+        time.sleep(self.chance.uniform(*self.seconds))
+        # A real cut ends the network too. Answers that come while the file system dies count as not come: an fsync
+        # under way then may report success, since the kernel cannot tell a waiter any more that its extents were lost.
+        shared.cut = True
+        self.disk.cut()
+        self.store.kill()
+        for worker in workers:
+            worker.stopping = True
+            worker.join(60)
+        self.before = {w.number: w for w in workers}
+        self.disk.remount()
+        self.total["cuts"] += 1
+        self.total["operations"] += sum(w.done for w in workers)
+        try:
+            self.start()
+        except RuntimeError as refused:
+            self.total["faults"].append(f"cut {number}: does not start: {refused}")
+            return False
+        verdict = judge(self.store, BUCKET, workers, shared)
+        self.total["keys"] += verdict.keys
+        self.total["faults"] += [f"cut {number}: {fault}" for fault in verdict.faults]
+        return not verdict.faults
+
+    def close(self):
+        if self.store is not None and self.store.process.poll() is None:
+            self.store.kill()
+        self.disk.close()
+
+
+def campaign(kind, cuts, seed, build, report=print, until=None, **more):
+    """Returns {kind, seed, cuts, operations, keys, faults}. until: monotonic time at which to end early."""
+    c = Campaign(kind, seed, build, **more)
+    total = c.total
     try:
-        store = Store(build, *FLAGS, data=os.path.join(disk.path))
-        client = Client(store.host, store.port, store.key, store.secret)
-        made = client.call("PUT", bucket, body=b"<CreateBucketConfiguration><LocationConstraint>local</LocationConstraint></CreateBucketConfiguration>")
-        assert made.status == 200, made
-        client.close()
-        before = {}
-        for cut in range(cuts):
-            shared = {"round": cut, "tried": {}, "won": {}, "cut": False}
-            workers = [Worker(store, bucket, n, f"{seed}-{cut}-{n}", shared) for n in range(clients)]
-            for worker in workers:
-                worker.may_be = before.get(worker.number, {})
-                worker.start()
-            time.sleep(chance.uniform(*seconds))
-            # A real cut ends the network too. Answers that come while the file system dies count as not come: an fsync
-            # under way then may report success, since the kernel cannot tell a waiter any more that its extents were lost.
-            shared["cut"] = True
-            disk.cut()
-            store.kill()
-            for worker in workers:
-                worker.stopping = True
-                worker.join(60)
-            disk.remount()
-            store = Store(build, *FLAGS, data=disk.path)
-            verdict = judge(store, bucket, workers, shared)
-            before = {w.number: w.may_be for w in workers}
-            total["cuts"] += 1
-            total["operations"] += sum(w.done for w in workers)
-            total["keys"] += verdict.keys
-            total["faults"] += [f"cut {cut}: {fault}" for fault in verdict.faults]
-            if verdict.faults:
-                report("\n".join(verdict.faults))
+        c.start()
+        make_buckets(c.store, BUCKET)
+        for number in range(cuts):
+            if not c.round(number) or (until and time.monotonic() > until):
                 break
-            if cut % 25 == 24:
-                total["faults"] += stop(store)
-                store = Store(build, *FLAGS, data=disk.path)
-                report(f"{kind}: {cut + 1} cuts, {total['operations']} operations, {len(total['faults'])} faults", flush=True)
-        total["faults"] += stop(store)
-        store = None
+            if number % AGAIN == AGAIN - 1:
+                total["faults"] += stop(c.store)
+                c.start()
+                report(f"{kind}: {number + 1} cuts, {total['operations']} operations, {len(total['faults'])} faults", flush=True)
+        if c.store.process.poll() is None:
+            total["faults"] += stop(c.store)
     finally:
-        if store is not None and store.process.poll() is None:
-            store.kill()
-        disk.close()
+        c.close()
     return total
 
 
@@ -85,15 +109,21 @@ def stop(store):
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--cuts", type=int, default=1000)
+    parser.add_argument("--minutes", type=float, help="end then, however many cuts are left")
+    parser.add_argument("--kinds", default="ext4,xfs")
     parser.add_argument("--seed", default=str(int(time.time())))
     parser.add_argument("--build", default="build")
     parser.add_argument("--json", help="write the summary here")
     arguments = parser.parse_args()
-    kinds = [k for k in ("ext4", "xfs") if available(k)]
+    kinds = [k for k in arguments.kinds.split(",") if available(k)]
     if not kinds:
         raise SystemExit("needs root, loop devices and mkfs.ext4 or mkfs.xfs")
-    totals = [campaign(kind, arguments.cuts // len(kinds), arguments.seed, arguments.build) for kind in kinds]
+    totals, began = [], time.monotonic()
+    for n, kind in enumerate(kinds):
+        until = began + 60 * arguments.minutes * (n + 1) / len(kinds) if arguments.minutes else None
+        totals.append(campaign(kind, arguments.cuts // len(kinds), arguments.seed, arguments.build, until=until))
     for total in totals:
+        print("\n".join(total["faults"][:10]))
         print(f"{total['kind']}: {total['cuts']} cuts, {total['operations']} acknowledged operations, {total['keys']} keys compared, "
               f"{len(total['faults'])} faults, seed {total['seed']}")
     if arguments.json:

@@ -1,23 +1,33 @@
-"""Mixed traffic whose every outcome can be judged after a crash.
+"""Mixed traffic whose every outcome can be judged after a crash (verdict.py).
 
 Each worker owns its keys, so what a key may hold is known: the state after its last acknowledged operation, or, if one
-was under way when the power went, the state after that one. Shared keys take conditional races: of all clients that
+was under way when the store went, the state after that one. Shared keys take conditional races: of all clients that
 were told 200 by If-None-Match: * on a key, there is exactly one.
 """
+import base64
 import hashlib
 import http.client
+import json
 import random
 import re
 import threading
 import xml.etree.ElementTree as xml
 
-from s3lib import Client
+from s3lib import Answer, Client
 
-SIZES = [0, 1, 100, 4000, 4096, 4097, 16384, 70000, 262144, 262145, 1 << 20, (5 << 20) + 17]
-WEIGHTS = [1, 2, 4, 4, 4, 2, 4, 3, 1, 1, 1, 0.3]
+# Inlined up to 4 KiB, in volumes up to 512 KiB, then in files: through the page cache below 1 MiB, around it from there on.
+SIZES = [0, 1, 100, 4000, 4096, 4097, 16384, 70000, 262144, 524289, 900000, 1 << 20, (5 << 20) + 17]
+WEIGHTS = [1, 2, 4, 4, 4, 2, 4, 3, 1, 1, 1, 1, 0.3]
 PART = 5 << 20
+VERSIONS_MAX = 6
 GONE = None
 NS = "{http://s3.amazonaws.com/doc/2006-03-01/}"
+CREATE = b"<CreateBucketConfiguration><LocationConstraint>local</LocationConstraint></CreateBucketConfiguration>"
+VERSIONING = b"<VersioningConfiguration><Status>Enabled</Status></VersioningConfiguration>"
+EXPIRE = (b"<LifecycleConfiguration><Rule><ID>e</ID><Status>Enabled</Status><Filter><Prefix>short/</Prefix></Filter>"
+          b"<Expiration><Days>1</Days></Expiration></Rule></LifecycleConfiguration>")
+KINDS = {"put": 10, "delete": 2, "get": 3, "copy": 2, "copy_across": 1, "rename": 2, "tag": 2, "swap": 2, "race": 2, "multipart": 0.3,
+         "list": 0.5, "version_put": 2, "version_mark": 1, "version_delete": 1, "short": 1, "batch": 1, "policy": 0.7, "access_key": 0.5}
 
 
 def content(seed, size):
@@ -32,261 +42,330 @@ class State:
     """What a key holds: the digest of its bytes and its tags."""
 
     def __init__(self, body, tags=""):
-        self.md5, self.size, self.tags, self.etag = hashlib.md5(body).hexdigest(), len(body), tags, None
+        self.md5, self.size, self.tags = hashlib.md5(body).hexdigest(), len(body), tags
 
-    def same(self, other):
-        return (self.md5, self.size, self.tags) == (other.md5, other.size, other.tags)
+    def but(self, tags):
+        other = State(b"", tags)
+        other.md5, other.size = self.md5, self.size
+        return other
+
+    def __eq__(self, other):
+        return isinstance(other, State) and (self.md5, self.size, self.tags) == (other.md5, other.size, other.tags)
 
     def __repr__(self):
         return f"{self.size} bytes {self.md5[:8]} tags {self.tags!r}"
 
 
-class Worker(threading.Thread):
-    """Runs operations until told to stop or cut off. keys: name -> list of the states it may have."""
+class Shared:
+    """What all workers of a round share. A fault is whatever nothing here excuses."""
 
-    def __init__(self, store, bucket, number, seed, shared):
+    def __init__(self, number):
+        self.round = number
+        self.tried, self.won = {}, {}		# race key -> digests
+        self.cut = False			# the power is gone: answers that still come do not count
+        self.may_break = False			# the process may die at any moment: connections may break
+        self.may_fail = ()			# statuses that may be answered: the outcome is then unknown
+
+
+def make_buckets(store, bucket):
+    """The three that Worker uses."""
+    client = Client(store.host, store.port, store.key, store.secret)
+    for name in (bucket, bucket + "-versions", bucket + "-other"):
+        made = client.call("PUT", name, body=CREATE)
+        assert made.status in (200, 409), made
+    for name, query, body in ((bucket + "-versions", "versioning", VERSIONING), (bucket, "lifecycle", EXPIRE)):
+        digest = base64.b64encode(hashlib.md5(body).digest()).decode()
+        made = client.call("PUT", name, query={query: ""}, body=body, headers={"content-md5": digest})
+        assert made.status == 200, made
+    client.close()
+
+
+class Stopped(Exception):
+    """The power is gone, or the answer says that the outcome is unknown."""
+
+
+class Worker(threading.Thread):
+    """Runs operations until told to stop or cut off.
+
+    may_be: key -> the states that it may have; versions: key -> [(version id, digest or None)], newest first; policies: name -> the
+    values that it may have; keys_made: access key -> may it be there, may it be gone.
+    """
+
+    def __init__(self, store, bucket, number, seed, shared, kinds=KINDS):
         super().__init__(daemon=True)
         self.client = Client(store.host, store.port, store.key, store.secret)
+        self.control = Control(store)
         self.bucket, self.number, self.random = bucket, number, random.Random(seed)
-        self.shared = shared
-        self.may_be = {}
+        self.shared, self.kinds = shared, kinds
+        self.may_be, self.versions, self.short_lived, self.policies, self.keys_made = {}, {}, {}, {}, {}
+        self.revoked = []
+        self.pairs = []			# renames in doubt: (source, target, states before, what moved)
+        self.pending = {}		# versioned key -> (kind, what) of an operation in doubt
         self.done = 0
         self.stopping = False
         self.fault = None
         self.serial = 0
 
+    def continue_from(self, before):
+        """Another worker's keys as the last verdict found them."""
+        for what in ("may_be", "versions", "short_lived", "policies", "keys_made", "revoked"):
+            setattr(self, what, getattr(before, what))
+
     def names(self):
         return [f"w{self.number}/k{i}" for i in range(12)]
 
-    def state(self, key):
-        return self.may_be.get(key, [GONE])[0]
+    def version_names(self):
+        return [f"v{self.number}/k{i}" for i in range(3)]
+
+    def may(self, key):
+        return self.may_be.get(key, [GONE])
+
+    def sure(self, key):
+        """Is it known what it holds, and is it there?"""
+        return len(self.may(key)) == 1 and self.may(key)[0] is not GONE
 
     def run(self):
-        try:
-            while not self.stopping:
-                self.step()
+        kinds, weights = list(self.kinds), list(self.kinds.values())
+        while not self.stopping:
+            try:
+                getattr(self, self.random.choices(kinds, weights)[0])(self.random.choice(self.names()))
                 self.done += 1
-        except (OSError, http.client.HTTPException):
-            pass		# cut off: the outcome of the last operation is unknown, and may_be says so
-        except Exception as fault:
-            self.fault = fault
-        finally:
-            self.client.close()
+            except Stopped:
+                pass
+            except (OSError, http.client.HTTPException) as broken:
+                # Cut off: the outcome of the last operation is unknown. Without a cut nothing may break off.
+                if not (self.shared.cut or self.shared.may_break):
+                    self.fault = f"{type(broken).__name__}: {broken}"
+                break
+            except Exception as fault:
+                self.fault = fault
+                break
+        self.client.close()
+        self.control.close()
+
+    def answer(self, call, answer, ok):
+        """An answer that counts. Raises Stopped if it does not."""
+        if self.shared.cut:
+            self.stopping = True
+            raise Stopped
+        if answer.status in ok and not (answer.status == 200 and b"<Error>" in answer.body):
+            return answer
+        if answer.status in self.shared.may_fail or (answer.status == 200 and 500 in self.shared.may_fail):
+            raise Stopped
+        raise AssertionError(f"{call[:3]} gives {answer}")
+
+    def ask(self, *call, ok=(200,), **more):
+        return self.answer(call, self.client.call(*call, **more), ok)
 
     def attempt(self, changes, *call, ok=(200, 204), **more):
-        """One operation: its outcome is uncertain until the answer is here. changes: key -> new state."""
+        """A change: its outcome is in doubt until the answer is here. changes: key -> new state."""
+        before = {key: self.may(key) for key in changes}
         for key, new in changes.items():
-            self.may_be[key] = [self.state(key), new]
-        answer = self.client.call(*call, **more)
-        if self.shared["cut"]:
-            self.stopping = True		# with the power gone this answer would not have come
-        elif answer.status in ok:
-            for key, new in changes.items():
-                self.may_be[key] = [new]
-        elif answer.status >= 500:
-            self.stopping = True		# a dying disk may answer so: refused, or unknown
-        else:
-            raise AssertionError(f"{call} gives {answer}")
+            self.may_be[key] = before[key] + [s for s in [new] if s not in before[key]]
+        answer = self.ask(*call, ok=ok, **more)
+        for key, new in changes.items():
+            self.may_be[key] = [new]
         return answer
-
-    def step(self):
-        key = self.random.choice(self.names())
-        kind = self.random.choices(["put", "delete", "get", "copy", "rename", "tag", "swap", "race", "multipart", "list"],
-                                   [10, 2, 3, 2, 2, 2, 2, 2, 0.3, 0.5])[0]
-        if kind in ("copy", "rename", "tag", "swap", "get", "delete") and self.state(key) is GONE:
-            kind = "put"
-        getattr(self, kind)(key)
 
     def fresh(self, size=None):
         self.serial += 1
         size = self.random.choices(SIZES, WEIGHTS)[0] if size is None else size
         return content((self.bucket, self.number, self.serial, self.random.random()), size)
 
+    # ---- keys of our own ----
+
     def put(self, key):
         body = self.fresh()
         answer = self.attempt({key: State(body)}, "PUT", self.bucket, key, body=body)
-        if answer.status == 200:
-            want = f'"{hashlib.md5(body).hexdigest()}"'
-            assert answer.headers["etag"] == want, f"ETag {answer.headers['etag']} of {key}, want {want}"
+        want = f'"{hashlib.md5(body).hexdigest()}"'
+        assert answer.headers["etag"] == want, f"ETag {answer.headers['etag']} of {key}, want {want}"
 
     def delete(self, key):
         self.attempt({key: GONE}, "DELETE", self.bucket, key)
 
+    def batch(self, key):
+        """DeleteObjects: of each key it is told apart whether it is gone."""
+        keys = sorted(set(self.random.choices(self.names(), k=3)))
+        body = ("<Delete>" + "".join(f"<Object><Key>{k}</Key></Object>" for k in keys) + "</Delete>").encode()
+        more = {"content-md5": base64.b64encode(hashlib.md5(body).digest()).decode()}
+        self.attempt({k: GONE for k in keys}, "POST", self.bucket, query={"delete": ""}, body=body, headers=more)
+
     def get(self, key):
-        answer = self.client.call("GET", self.bucket, key)
-        if answer.status >= 500:
-            self.stopping = True
-            return
-        assert answer.status == 200, f"GET {key}: {answer}"
-        assert hashlib.md5(answer.body).hexdigest() == self.state(key).md5, f"GET {key}: other bytes"
+        answer = self.ask("GET", self.bucket, key, ok=(200, 404))
+        digest = hashlib.md5(answer.body).hexdigest() if answer.status == 200 else None
+        allowed = [s.md5 if s is not GONE else None for s in self.may(key)]
+        assert digest in allowed, f"GET {key}: {answer.status} {digest}, may be {self.may(key)}"
+
+    def other(self, key):
+        return self.random.choice([n for n in self.names() if n != key])
 
     def copy(self, key):
-        to = self.random.choice(self.names())
-        if to == key:
-            return
-        source = self.state(key)
-        copied = State(b"", source.tags)
-        copied.md5, copied.size = source.md5, source.size
-        self.attempt({to: copied}, "PUT", self.bucket, to, headers={"x-amz-copy-source": f"/{self.bucket}/{key}"})
+        if not self.sure(key):
+            return self.put(key)
+        to = self.other(key)
+        self.attempt({to: self.may(key)[0]}, "PUT", self.bucket, to, headers={"x-amz-copy-source": f"/{self.bucket}/{key}"})
+
+    def copy_across(self, key):
+        """To the bucket beside, and back under another name: links between spaces."""
+        if not self.sure(key):
+            return self.put(key)
+        to = self.other(key)
+        self.ask("PUT", self.bucket + "-other", key, headers={"x-amz-copy-source": f"/{self.bucket}/{key}"})
+        self.attempt({to: self.may(key)[0]}, "PUT", self.bucket, to, headers={"x-amz-copy-source": f"/{self.bucket}-other/{key}"})
 
     def rename(self, key):
-        to = self.random.choice(self.names())
-        if to == key:
-            return
-        # Neither or both: the pair is judged together by check_pairs().
-        before = {key: self.state(key), to: self.state(to)}
-        moved = self.state(key)
-        self.renaming = (key, to, before, moved)
-        self.attempt({key: GONE, to: moved}, "PUT", self.bucket, to, query={"renameObject": ""},
-                     headers={"x-amz-rename-source": key})
-        if not self.stopping:
-            self.renaming = None
-
-    renaming = None
+        to = self.other(key)
+        if not self.sure(key) or len(self.may(to)) != 1:
+            return self.put(key)
+        moved = self.may(key)[0]
+        self.pairs.append((key, to, (moved, self.may(to)[0]), moved))
+        self.attempt({key: GONE, to: moved}, "PUT", self.bucket, to, query={"renameObject": ""}, headers={"x-amz-rename-source": key})
+        self.pairs.pop()
 
     def tag(self, key):
+        if not self.sure(key):
+            return self.put(key)
         value = str(self.random.randrange(1000))
-        now = self.state(key)
-        tagged = State(b"", f"n={value}")
-        tagged.md5, tagged.size = now.md5, now.size
         body = f"<Tagging><TagSet><Tag><Key>n</Key><Value>{value}</Value></Tag></TagSet></Tagging>".encode()
-        self.attempt({key: tagged}, "PUT", self.bucket, key, query={"tagging": ""}, body=body)
+        self.attempt({key: self.may(key)[0].but(f"n={value}")}, "PUT", self.bucket, key, query={"tagging": ""}, body=body)
 
     def swap(self, key):
         """Compare and swap on our own key: nobody else writes it, so it must succeed."""
-        now = self.client.call("HEAD", self.bucket, key)
-        if now.status >= 500:
-            self.stopping = True
-            return
+        if not self.sure(key):
+            return self.put(key)
+        now = self.ask("HEAD", self.bucket, key)
         body = self.fresh(500)
         self.attempt({key: State(body)}, "PUT", self.bucket, key, headers={"if-match": now.headers["etag"]}, body=body)
 
-    def race(self, key):
-        name = f"race/{self.shared['round']}-{self.random.randrange(40)}"
-        body = self.fresh(self.random.choice([100, 20000]))
-        digest = hashlib.md5(body).hexdigest()
-        self.shared["tried"].setdefault(name, set()).add(digest)
-        answer = self.client.call("PUT", self.bucket, name, headers={"if-none-match": "*"}, body=body)
-        if self.shared["cut"]:
-            self.stopping = True
-        elif answer.status == 200:
-            self.shared["won"].setdefault(name, []).append(digest)
-        elif answer.status >= 500:
-            self.stopping = True
-        else:
-            assert answer.status in (409, 412), f"race on {name}: {answer}"
-
     def multipart(self, key):
         parts = [self.fresh(PART), self.fresh(self.random.choice([1, 70000]))]
-        made = self.client.call("POST", self.bucket, key, query={"uploads": ""})
-        if made.status != 200:
-            self.stopping = True
-            return
+        made = self.ask("POST", self.bucket, key, query={"uploads": ""})
         upload = re.search(rb"<UploadId>([^<]+)", made.body).group(1).decode()
-        etags = []
-        for n, part in enumerate(parts, 1):
-            answer = self.client.call("PUT", self.bucket, key, query={"partNumber": n, "uploadId": upload}, body=part)
-            if answer.status != 200:
-                self.stopping = True
-                return
-            etags.append(answer.headers["etag"])
+        etags = [self.ask("PUT", self.bucket, key, query={"partNumber": n, "uploadId": upload}, body=part).headers["etag"]
+                 for n, part in enumerate(parts, 1)]
         if self.random.random() < 0.3:
-            self.client.call("DELETE", self.bucket, key, query={"uploadId": upload})
+            self.ask("DELETE", self.bucket, key, query={"uploadId": upload}, ok=(204,))
             return
         body = "<CompleteMultipartUpload>" + "".join(
             f"<Part><PartNumber>{n}</PartNumber><ETag>{e}</ETag></Part>" for n, e in enumerate(etags, 1)) + "</CompleteMultipartUpload>"
-        answer = self.attempt({key: State(b"".join(parts))}, "POST", self.bucket, key, query={"uploadId": upload}, body=body.encode())
-        if answer.status == 200 and b"<Error>" in answer.body:
-            raise AssertionError(f"complete {key}: {answer}")
+        self.attempt({key: State(b"".join(parts))}, "POST", self.bucket, key, query={"uploadId": upload}, body=body.encode())
 
     def list(self, key):
-        answer = self.client.call("GET", self.bucket, query={"list-type": 2, "prefix": f"w{self.number}/"})
-        if answer.status >= 500:
-            self.stopping = True
-            return
+        answer = self.ask("GET", self.bucket, query={"list-type": 2, "prefix": f"w{self.number}/"})
         found = {e.findtext(NS + "Key") for e in xml.fromstring(answer.body).iter(NS + "Contents")}
-        want = {k for k in self.names() if self.state(k) is not GONE}
-        assert found == want, f"list: {sorted(found ^ want)} differ"
+        wrong = [k for k in self.names() if (GONE if k not in found else 1) not in [GONE if s is GONE else 1 for s in self.may(k)]]
+        assert not wrong, f"list: {wrong} differ"
+
+    # ---- keys that others want too, and keys that a lifecycle rule takes away ----
+
+    def race(self, key):
+        name = f"race/{self.shared.round}-{self.random.randrange(40)}"
+        body = self.fresh(self.random.choice([100, 20000]))
+        digest = hashlib.md5(body).hexdigest()
+        self.shared.tried.setdefault(name, set()).add(digest)
+        answer = self.ask("PUT", self.bucket, name, headers={"if-none-match": "*"}, body=body, ok=(200, 409, 412))
+        if answer.status == 200:
+            self.shared.won.setdefault(name, []).append(digest)
+
+    def short(self, key):
+        """There or gone, but never other bytes."""
+        name, body = f"short/{self.number}-{self.random.randrange(8)}", self.fresh(self.random.choice([10, 9000]))
+        self.short_lived.setdefault(name, set()).add(hashlib.md5(body).hexdigest())
+        self.ask("PUT", self.bucket, name, body=body)
+        self.short_lived[name] = {hashlib.md5(body).hexdigest()}
+
+    # ---- versions ----
+
+    def versioned(self, kind):
+        """A key without an operation in doubt, and what it holds; None if there is none."""
+        free = [k for k in self.version_names() if k not in self.pending]
+        if not free:
+            return None, None
+        key = self.random.choice(free)
+        held = self.versions.setdefault(key, [])
+        return (key, held) if (kind == "delete" and held) or (kind != "delete" and len(held) < VERSIONS_MAX) else (None, None)
+
+    def version_put(self, _):
+        key, held = self.versioned("put")
+        if key is None:
+            return self.version_delete(_)
+        body = self.fresh(self.random.choice([10, 5000, 600000]))
+        digest = hashlib.md5(body).hexdigest()
+        self.pending[key] = ("new", digest)
+        answer = self.ask("PUT", self.bucket + "-versions", key, body=body)
+        held.insert(0, (answer.headers["x-amz-version-id"], digest))
+        del self.pending[key]
+
+    def version_mark(self, _):
+        key, held = self.versioned("put")
+        if key is None:
+            return
+        self.pending[key] = ("new", None)
+        answer = self.ask("DELETE", self.bucket + "-versions", key, ok=(204,))
+        held.insert(0, (answer.headers["x-amz-version-id"], None))
+        del self.pending[key]
+
+    def version_delete(self, _):
+        key, held = self.versioned("delete")
+        if key is None:
+            return
+        which = self.random.choice(held)
+        self.pending[key] = ("gone", which)
+        self.ask("DELETE", self.bucket + "-versions", key, query={"versionId": which[0]}, ok=(204,))
+        held.remove(which)
+        del self.pending[key]
+
+    # ---- who may do what ----
+
+    def told(self, method, path, body=None, ok=(200,)):
+        return self.answer((method, path), self.control.call(method, path, body), ok)
+
+    def policy(self, _):
+        name, value = f"crash-{self.number}-{self.random.randrange(4)}", f"r{self.random.randrange(10 ** 6)}"
+        before = self.policies.get(name, [GONE])
+        if before != [GONE] and self.random.random() < 0.3:
+            self.policies[name] = before + [GONE]
+            self.told("DELETE", f"/v1/cwobject/access-policy/{name}", ok=(200, 404))
+            self.policies[name] = [GONE]
+            return
+        self.policies[name] = before + [value]
+        self.told("POST", "/v1/cwobject/access-policy", {"policy": {"version": "v1alpha1", "name": name, "statements": [
+            {"name": "s", "effect": "Allow", "actions": ["s3:GetObject"], "resources": [value], "principals": ["role/nobody"]}]}})
+        self.policies[name] = [value]
+
+    def access_key(self, _):
+        if len(self.keys_made) < 3:
+            made = json.loads(self.told("POST", "/v1/cwobject/access-key", {"durationSeconds": 0}).body)
+            self.keys_made[made["accessKeyId"]] = [True]
+            return
+        one = self.random.choice(sorted(self.keys_made))
+        self.keys_made[one] = [True, False]
+        self.told("POST", "/v1/cwobject/revoke-access-key/access-key", {"accessKey": one}, ok=(200, 404))
+        self.keys_made[one] = [False]
+        del self.keys_made[one]
+        self.revoked.append(one)
 
 
-class Verdict:
-    """What a look at the store after the crash says. lost: acknowledged changes that are not there."""
+class Control:
+    """The control API over one kept connection."""
 
-    def __init__(self):
-        self.keys, self.faults = 0, []
+    def __init__(self, store):
+        self.host, self.port = re.match(r"https?://(.+):(\d+)$", store.control).groups()
+        self.token, self.connection = store.token, None
 
+    def call(self, method, path, body=None):
+        if self.connection is None:
+            self.connection = http.client.HTTPConnection(self.host, int(self.port), timeout=30)
+        try:
+            self.connection.request(method, path, body=None if body is None else json.dumps(body),
+                                    headers={"Authorization": f"Bearer {self.token}", "Content-Type": "application/json"})
+            answer = self.connection.getresponse()
+            return Answer(answer.status, {n.lower(): v for n, v in answer.getheaders()}, answer.read())
+        except BaseException:
+            self.close()
+            raise
 
-def look(client, bucket, key):
-    answer = client.call("GET", bucket, key)
-    if answer.status == 404:
-        return GONE
-    assert answer.status == 200, f"GET {key} after the crash: {answer}"
-    state = State(answer.body)
-    state.etag = answer.headers["etag"].strip('"')
-    if "-" not in state.etag:
-        assert state.etag == state.md5, f"{key}: ETag {state.etag} but the bytes have {state.md5}"
-    tags = client.call("GET", bucket, key, query={"tagging": ""})
-    pairs = re.findall(rb"<Key>([^<]*)</Key><Value>([^<]*)</Value>", tags.body)
-    state.tags = "&".join(f"{n.decode()}={v.decode()}" for n, v in pairs)
-    return state
-
-
-def judge(store, bucket, workers, shared):
-    """Compare the store with what the clients were told. Afterwards may_be holds what was found."""
-    client = Client(store.host, store.port, store.key, store.secret, timeout=60)
-    verdict = Verdict()
-    there = set()
-    for worker in workers:
-        if worker.fault:
-            verdict.faults.append(f"worker {worker.number} before the crash: {worker.fault}")
-        for key in worker.names():
-            verdict.keys += 1
-            try:
-                found = look(client, bucket, key)
-            except AssertionError as fault:
-                verdict.faults.append(str(fault))
-                continue
-            if found is not GONE:
-                there.add(key)
-            allowed = worker.may_be.get(key, [GONE])
-            if not any(a is found if a is GONE or found is GONE else a.same(found) for a in allowed):
-                verdict.faults.append(f"{key}: found {found}, but it may only be one of {allowed}")
-            worker.may_be[key] = [found]
-        if worker.renaming:
-            source, target, before, moved = worker.renaming
-            after = (worker.state(source), worker.state(target))
-            done = after[0] is GONE and after[1] is not GONE and after[1].same(moved)
-            same = lambda a, b: a is b if a is GONE or b is GONE else a.same(b)
-            undone = same(after[0], before[source]) and same(after[1], before[target])
-            if not (done or undone):
-                verdict.faults.append(f"rename {source} to {target}: neither done nor undone: {after}")
-    for name, tried in shared["tried"].items():
-        won = shared["won"].get(name, [])
-        if len(won) > 1:
-            verdict.faults.append(f"{name}: {len(won)} clients were told that they were the first")
-        found = look(client, bucket, name)
-        if found is GONE:
-            if won:
-                verdict.faults.append(f"{name}: acknowledged but gone")
-        elif found.md5 not in tried or (won and found.md5 != won[0]):
-            verdict.faults.append(f"{name}: not the winner's bytes")
-        if found is not GONE:
-            there.add(name)
-    listed = listing(client, bucket)
-    if not there <= listed:
-        verdict.faults.append(f"not listed: {sorted(there - listed)[:5]}")
-    if {k for k in listed - there if k.startswith("w")}:
-        verdict.faults.append(f"listed but not there: {sorted(k for k in listed - there if k.startswith('w'))[:5]}")
-    client.close()
-    return verdict
-
-
-def listing(client, bucket):
-    keys, token = set(), None
-    while True:
-        query = {"list-type": 2, **({"continuation-token": token} if token else {})}
-        root = xml.fromstring(client.call("GET", bucket, query=query).body)
-        keys |= {e.findtext(NS + "Key") for e in root.iter(NS + "Contents")}
-        token = root.findtext(NS + "NextContinuationToken")
-        if not token:
-            return keys
+    def close(self):
+        if self.connection:
+            self.connection.close()
+        self.connection = None

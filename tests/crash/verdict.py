@@ -1,0 +1,169 @@
+"""What a look at the store after a crash says: is anything lost that was acknowledged, half there, or other than its checksum?"""
+import hashlib
+import http.client
+import json
+import re
+import xml.etree.ElementTree as xml
+
+from s3lib import Client
+from workload import GONE, NS, Control, State
+
+
+class Verdict:
+    """faults: one sentence each. Whatever goes wrong while looking is a fault too, never an exception."""
+
+    def __init__(self, store, bucket):
+        self.client = Client(store.host, store.port, store.key, store.secret, timeout=60)
+        self.control = Control(store)
+        self.bucket = bucket
+        self.keys, self.faults = 0, []
+
+    def say(self, text):
+        self.faults.append(text)
+
+    def check(self, what, function, *arguments):
+        """A step; its failure is one fault. Gives what it gives, or None."""
+        try:
+            return function(*arguments)
+        except AssertionError as fault:
+            self.say(f"{what}: {fault}")
+        except (OSError, http.client.HTTPException, xml.ParseError, KeyError, ValueError) as broken:
+            self.say(f"{what}: {type(broken).__name__}: {broken}")
+            self.client.close()
+        return None
+
+    def look(self, key):
+        """The state of a key, GONE, or an AssertionError."""
+        answer = self.client.call("GET", self.bucket, key)
+        if answer.status == 404:
+            return GONE
+        assert answer.status == 200, answer
+        state = State(answer.body)
+        etag = answer.headers["etag"].strip('"')
+        assert "-" in etag or etag == state.md5, f"ETag {etag}, but the bytes have {state.md5}"
+        tags = self.client.call("GET", self.bucket, key, query={"tagging": ""})
+        assert tags.status == 200, tags
+        pairs = re.findall(rb"<Key>([^<]*)</Key><Value>([^<]*)</Value>", tags.body)
+        state.tags = "&".join(f"{n.decode()}={v.decode()}" for n, v in pairs)
+        return state
+
+    def judge_key(self, worker, key, there):
+        found = self.look(key)
+        self.keys += 1
+        if found is not GONE:
+            there.add(key)
+        allowed = worker.may(key)
+        worker.may_be[key] = [found]
+        assert found in allowed, f"found {found}, but it may only be one of {allowed}"
+
+    @staticmethod
+    def judge_pair(worker, source, target, before, moved):
+        """Neither both names nor neither."""
+        after = worker.may(source)[0], worker.may(target)[0]
+        assert after in ((GONE, moved), before), f"neither done nor undone: {after}"
+
+    def judge_short(self, worker, name, there):
+        found = self.look(name)
+        if found is not GONE:
+            there.add(name)
+            assert found.md5 in worker.short_lived[name], "bytes that nobody wrote"
+
+    def judge_race(self, shared, name, there):
+        tried, won = shared.tried[name], shared.won.get(name, [])
+        assert len(won) <= 1, f"{len(won)} clients were told that they were the first"
+        found = self.look(name)
+        assert found is not GONE or not won, "acknowledged but gone"
+        if found is not GONE:
+            there.add(name)
+            assert found.md5 in tried and (not won or found.md5 == won[0]), "not the winner's bytes"
+
+    def judge_versions(self, worker, key):
+        query = {"versions": "", "prefix": key}
+        answer = self.client.call("GET", self.bucket + "-versions", query=query)
+        assert answer.status == 200, answer
+        found = []
+        for element in xml.fromstring(answer.body):
+            if element.tag in (NS + "Version", NS + "DeleteMarker"):
+                etag = element.findtext(NS + "ETag")
+                found.append((element.findtext(NS + "VersionId"), etag.strip('"') if etag else None))
+        held, (kind, what) = worker.versions.get(key, []), worker.pending.get(key, (None, None))
+        worker.versions[key] = found
+        if kind == "new" and len(found) == len(held) + 1 and found[0][1] == what:
+            held = found[:1] + held
+        if kind == "gone" and what not in found:
+            held = [v for v in held if v != what]
+        assert found == held, f"versions {found}, but acknowledged were {held}, in doubt {kind} {what}"
+        for version, digest in found:
+            answer = self.client.call("GET", self.bucket + "-versions", key, query={"versionId": version})
+            self.keys += 1
+            if digest is None:
+                assert answer.status == 405, f"delete marker {version}: {answer}"
+            else:
+                assert answer.status == 200, f"version {version}: {answer}"
+                assert hashlib.md5(answer.body).hexdigest() == digest, f"version {version}: other bytes"
+
+    def judge_access(self, worker):
+        answer = self.control.call("GET", "/v1/cwobject/access-policy")
+        assert answer.status == 200, answer
+        listed = {p["name"]: p["statements"][0]["resources"][0] for p in json.loads(answer.body)["policies"]}
+        for name, allowed in worker.policies.items():
+            found = listed.get(name, GONE)
+            worker.policies[name] = [found]
+            assert found in allowed, f"policy {name}: found {found}, but it may only be one of {allowed}"
+        for key, allowed in list(worker.keys_made.items()) + [(key, [False]) for key in worker.revoked]:
+            answer = self.control.call("GET", f"/v1/cwobject/access-key/{key}")
+            found = answer.status == 200
+            assert answer.status in (200, 404) and found in allowed, f"access key {key}: {answer}, may be there: {allowed}"
+            if found:
+                worker.keys_made[key] = [True]
+            else:
+                worker.keys_made.pop(key, None)
+        worker.revoked = []
+
+    def judge_listing(self, there, gone):
+        listed, token = {}, None
+        while True:
+            answer = self.client.call("GET", self.bucket, query={"list-type": 2, **({"continuation-token": token} if token else {})})
+            assert answer.status == 200, answer
+            root = xml.fromstring(answer.body)
+            for element in root.iter(NS + "Contents"):
+                listed[element.findtext(NS + "Key")] = int(element.findtext(NS + "Size"))
+            token = root.findtext(NS + "NextContinuationToken")
+            if not token:
+                break
+        there, gone = ({k for k in keys if not k.startswith("short/")} for keys in (there, gone))
+        assert there <= listed.keys(), f"not listed: {sorted(there - listed.keys())[:5]}"
+        assert not gone & listed.keys(), f"listed but not there: {sorted(gone & listed.keys())[:5]}"
+
+    def forget_races(self, shared):
+        """So that a long campaign's disk does not fill."""
+        for name in shared.tried:
+            self.client.call("DELETE", self.bucket, name)
+
+
+def judge(store, bucket, workers, shared):
+    """Compare the store with what the clients were told. Afterwards the workers hold what was found."""
+    verdict, there, gone = Verdict(store, bucket), set(), set()
+    for worker in workers:
+        if worker.fault:
+            verdict.say(f"worker {worker.number} before the crash: {worker.fault}")
+            worker.fault = None
+        for key in worker.names():
+            verdict.check(key, verdict.judge_key, worker, key, there)
+        gone |= {k for k in worker.names() if worker.may(k) == [GONE]}
+        for pair in worker.pairs:
+            verdict.check(f"rename {pair[0]} to {pair[1]}", verdict.judge_pair, worker, *pair)
+        worker.pairs = []
+        for name in worker.short_lived:
+            verdict.check(name, verdict.judge_short, worker, name, there)
+        for key in worker.version_names():
+            verdict.check(key, verdict.judge_versions, worker, key)
+        worker.pending = {}
+        verdict.check("access", verdict.judge_access, worker)
+    for name in shared.tried:
+        verdict.check(name, verdict.judge_race, shared, name, there)
+    verdict.check("listing", verdict.judge_listing, there, gone)
+    verdict.check("races", verdict.forget_races, shared)
+    verdict.client.close()
+    verdict.control.close()
+    return verdict
