@@ -10,30 +10,43 @@
  * s3:PutBucketPolicy never asks the bucket policy, so that nobody locks themselves out, and like s3:DeleteBucketPolicy is
  * for the bucket's own organization only. Without a bucket (s3:ListAllMyBuckets, s3:CreateBucket) only organization policies count.
  */
-#include <stdio.h>
-
 #include "access/access_impl.h"
 #include "base/clock.h"
 #include "base/panic.h"
 
-/* The decision in words, for the audit log. */
+/* The decision in words, for the audit log; said of every request, so without printf. */
 static _Thread_local char why_text[320];
 
 static void
+why_add(str *why, str s)
+{
+	size_t n = str_sub(s, 0, sizeof(why_text) - why->len).len;
+
+	if (n > 0)
+		memcpy(why_text + why->len, s.p, n);
+	why->len += n;
+}
+
+/* kind "policy": Allow "statement" */
+static void
 why_say(str *ret, const char *kind, str policy, const struct statement *s)
 {
-	int n;
+	str why = str_n(why_text, 0);
 
 	if (ret == NULL)
 		return;
-	if (s == NULL)
-		n = snprintf(why_text, sizeof(why_text), "%s", kind);
-	else if (str_empty(policy))
-		n = snprintf(why_text, sizeof(why_text), "%s: %s \"%.*s\"", kind, s->allow ? "Allow" : "Deny", STR_FMT(s->name));
-	else
-		n = snprintf(why_text, sizeof(why_text), "%s \"%.*s\": %s \"%.*s\"", kind, STR_FMT(policy),
-		    s->allow ? "Allow" : "Deny", STR_FMT(s->name));
-	*ret = str_n(why_text, n < (int)sizeof(why_text) ? (size_t)n : sizeof(why_text) - 1);
+	why_add(&why, str_c(kind));
+	if (s != NULL && !str_empty(policy)) {
+		why_add(&why, STR(" \""));
+		why_add(&why, policy);
+		why_add(&why, STR("\""));
+	}
+	if (s != NULL) {
+		why_add(&why, s->allow ? STR(": Allow \"") : STR(": Deny \""));
+		why_add(&why, s->name);
+		why_add(&why, STR("\""));
+	}
+	*ret = why;
 }
 
 static err_v

@@ -79,8 +79,9 @@ arena_reset(struct arena *a)
 	a->total = a->first->size;
 }
 
-void *
-arena_try(struct arena *a, size_t n)
+/* Like arena_try(), not zeroed: for what is written over at once. */
+static void *
+take(struct arena *a, size_t n)
 {
 	size_t need, size;
 	void *p;
@@ -100,18 +101,31 @@ arena_try(struct arena *a, size_t n)
 		need = n;
 	p = a->top->bytes + a->top->used;
 	a->top->used += need;
-	memset(p, 0, n);
 	return p;
+}
+
+static void *
+must(struct arena *a, size_t n)
+{
+	void *p = take(a, n);
+
+	if (p == NULL)
+		PANIC("arena: %zu bytes more than its limit of %zu", n, a->max);
+	return p;
+}
+
+void *
+arena_try(struct arena *a, size_t n)
+{
+	void *p = take(a, n);
+
+	return p != NULL ? memset(p, 0, n) : NULL;
 }
 
 void *
 arena_alloc(struct arena *a, size_t n)
 {
-	void *p = arena_try(a, n);
-
-	if (p == NULL)
-		PANIC("arena: %zu bytes more than its limit of %zu", n, a->max);
-	return p;
+	return memset(must(a, n), 0, n);
 }
 
 size_t
@@ -127,37 +141,57 @@ arena_mul(size_t a, size_t b)
 str
 arena_str(struct arena *a, str s)
 {
-	char *p = arena_alloc(a, s.len + 1);
+	char *p = must(a, s.len + 1);
 
 	if (s.len > 0)
 		memcpy(p, s.p, s.len);
+	p[s.len] = '\0';
 	return str_n(p, s.len);
 }
 
 str
 arena_lower(struct arena *a, str s)
 {
-	char *p = arena_alloc(a, s.len + 1);
+	char *p = must(a, s.len + 1);
 
 	for (size_t i = 0; i < s.len; i++)
 		p[i] = (char)(s.p[i] >= 'A' && s.p[i] <= 'Z' ? s.p[i] + ('a' - 'A') : s.p[i]);
+	p[s.len] = '\0';
 	return str_n(p, s.len);
+}
+
+str
+arena_join(struct arena *a, const str *s, size_t n)
+{
+	size_t len = 0, at = 0;
+	char *p;
+
+	for (size_t i = 0; i < n; i++)
+		len += s[i].len;
+	p = must(a, len + 1);
+	for (size_t i = 0; i < n; at += s[i++].len)
+		if (s[i].len > 0)
+			memcpy(p + at, s[i].p, s[i].len);
+	p[len] = '\0';
+	return str_n(p, len);
 }
 
 str
 arena_fmt(struct arena *a, const char *fmt, ...)
 {
-	va_list ap, again;
-	char *p;
+	char small[256], *p;
+	va_list ap;
 	int n;
 
 	va_start(ap, fmt);
-	va_copy(again, ap);
-	n = vsnprintf(NULL, 0, fmt, ap);
+	n = vsnprintf(small, sizeof(small), fmt, ap);
 	va_end(ap);
 	assert(n >= 0);
-	p = arena_alloc(a, (size_t)n + 1);
-	vsnprintf(p, (size_t)n + 1, fmt, again);
-	va_end(again);
+	if ((size_t)n < sizeof(small))
+		return arena_str(a, str_n(small, (size_t)n));
+	p = must(a, (size_t)n + 1);
+	va_start(ap, fmt);
+	vsnprintf(p, (size_t)n + 1, fmt, ap);
+	va_end(ap);
 	return str_n(p, (size_t)n);
 }

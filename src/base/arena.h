@@ -36,5 +36,7 @@ size_t arena_mul(size_t a, size_t b);
 str arena_str(struct arena *, str s);
 /* The same with ASCII letters in lower case. */
 str arena_lower(struct arena *, str s);
+/* All of them, one behind the other. */
+str arena_join(struct arena *, const str *, size_t n);
 /* printf into the arena. */
 str arena_fmt(struct arena *, const char *fmt, ...) __attribute__((format(printf, 2, 3)));

@@ -52,25 +52,6 @@ str_ends(str s, str suffix)
 	return s.len >= suffix.len && str_eq(str_skip(s, s.len - suffix.len), suffix);
 }
 
-str
-str_sub(str s, size_t from, size_t len)
-{
-	s = str_skip(s, from);
-	if (len < s.len)
-		s.len = len;
-	return s;
-}
-
-str
-str_skip(str s, size_t n)
-{
-	if (n > s.len)
-		n = s.len;
-	if (n == 0)
-		return s;		/* s.p may be NULL */
-	return (str){ s.p + n, s.len - n };
-}
-
 static bool
 is_blank(char c)
 {

@@ -39,10 +39,23 @@ bool str_starts(str s, str prefix);
 bool str_starts_nocase(str s, str prefix);
 bool str_ends(str s, str suffix);
 
-/* Bytes [from, from + len), clipped to s. */
-str str_sub(str s, size_t from, size_t len);
 /* Without the first n bytes (all of it gone if n is larger). */
-str str_skip(str s, size_t n);
+static inline str
+str_skip(str s, size_t n)
+{
+	if (n > s.len)
+		n = s.len;
+	return n == 0 ? s : (str){ s.p + n, s.len - n };	/* s.p may be NULL */
+}
+
+/* Bytes [from, from + len), clipped to s. */
+static inline str
+str_sub(str s, size_t from, size_t len)
+{
+	s = str_skip(s, from);
+	return (str){ s.p, len < s.len ? len : s.len };
+}
+
 /* Without spaces and tabs at both ends. */
 str str_trim(str s);
 /* Index of the first c, or -1. */

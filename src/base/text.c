@@ -134,20 +134,13 @@ base64_decode(str s, void *ret, size_t max, size_t *ret_len)
 	return true;
 }
 
-static bool
-unreserved(char c)
-{
-	return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') ||
-	    c == '-' || c == '.' || c == '_' || c == '~';
-}
-
 void
 url_encode(struct buf *b, str s, enum url_slash slash)
 {
 	for (size_t i = 0; i < s.len;) {
 		size_t n = i;
 
-		while (n < s.len && (unreserved(s.p[n]) || (s.p[n] == '/' && slash == URL_KEEP_SLASH)))
+		while (n < s.len && (url_unreserved(s.p[n]) || (s.p[n] == '/' && slash == URL_KEEP_SLASH)))
 			n++;
 		buf_add(b, str_sub(s, i, n - i));
 		if (n < s.len) {

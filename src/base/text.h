@@ -31,6 +31,16 @@ bool base64_decode(str s, void *ret, size_t max, size_t *ret_len);
  */
 enum url_slash { URL_ENCODE_SLASH, URL_KEEP_SLASH };
 void url_encode(struct buf *, str s, enum url_slash);
+
+/* One of those that stay. Every byte of every request is asked. */
+static inline bool
+url_unreserved(char c)
+{
+	static const uint32_t bits[8] = { 0, 0x03ff6000, 0x87fffffe, 0x47fffffe };
+
+	return (bits[(unsigned char)c >> 5] >> (c & 31) & 1) != 0;
+}
+
 /* Into the arena; false on a broken %XX. plus: '+' means a space (query strings, form data). */
 enum url_plus { URL_PLUS_IS_PLUS, URL_PLUS_IS_SPACE };
 bool url_decode(struct arena *, str s, enum url_plus, str *ret);

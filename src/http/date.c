@@ -91,16 +91,6 @@ clip(uint64_t unix_s)
 	return unix_s < last ? unix_s : last;
 }
 
-str
-date_http(struct arena *a, uint64_t unix_ms)
-{
-	uint64_t s = clip(unix_ms / 1000);
-	struct civil c = civil_from_unix(s);
-
-	return arena_fmt(a, "%.3s, %02u %s %04u %02u:%02u:%02u GMT", day_name[(s / DAY_S + 4) % 7], c.day,
-	    month_name[c.month - 1], c.year, c.hour, c.minute, c.second);
-}
-
 /* The last digits of n, then a separator; where the next field begins. */
 static char *
 put_field(char *to, unsigned n, size_t digits, char behind)
@@ -109,6 +99,42 @@ put_field(char *to, unsigned n, size_t digits, char behind)
 		to[i - 1] = (char)('0' + n % 10);
 	to[digits] = behind;
 	return to + digits + 1;
+}
+
+static char *
+put_name(char *to, const char *name)
+{
+	memcpy(to, name, 3);
+	return to + 3;
+}
+
+void
+date_http_text(uint64_t unix_ms, char *ret)
+{
+	uint64_t s = clip(unix_ms / 1000);
+	struct civil c = civil_from_unix(s);
+	char *to = put_name(ret, day_name[(s / DAY_S + 4) % 7]);
+
+	*to++ = ',';
+	*to++ = ' ';
+	to = put_field(to, c.day, 2, ' ');
+	to = put_name(to, month_name[c.month - 1]);
+	*to++ = ' ';
+	to = put_field(to, c.year, 4, ' ');
+	to = put_field(to, c.hour, 2, ':');
+	to = put_field(to, c.minute, 2, ':');
+	to = put_field(to, c.second, 2, ' ');
+	to = put_name(to, "GMT");
+	assert(to == ret + DATE_HTTP_LEN);
+}
+
+str
+date_http(struct arena *a, uint64_t unix_ms)
+{
+	char text[DATE_HTTP_LEN];
+
+	date_http_text(unix_ms, text);
+	return arena_str(a, str_n(text, sizeof(text)));
 }
 
 void

@@ -5,6 +5,9 @@
 
 /* "Tue, 24 Nov 2026 17:23:00 GMT" */
 str date_http(struct arena *, uint64_t unix_ms);
+/* The same without an arena. ret: DATE_HTTP_LEN bytes, no NUL. */
+#define DATE_HTTP_LEN 29u
+void date_http_text(uint64_t unix_ms, char *ret);
 /* Any of the three forms of RFC 9110 section 5.6.7. */
 bool date_http_parse(str, uint64_t *ret_unix_s);
 /* "2026-11-24T17:23:00.000Z" */

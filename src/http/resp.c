@@ -136,22 +136,15 @@ resp_complete(const struct resp *r)
 static str
 date_now(void)
 {
-	static _Thread_local char text[32];
-	static _Thread_local size_t len;
+	static _Thread_local char text[DATE_HTTP_LEN];
 	static _Thread_local uint64_t second;
 	uint64_t now = clock_wall_ms();
 
-	if (len == 0 || now / 1000 != second) {
-		struct arena *a = arena_new(128, 4096);
-		str s = date_http(a, now);
-
-		assert(s.len < sizeof(text));
-		memcpy(text, s.p, s.len);
-		len = s.len;
+	if (now / 1000 != second) {
+		date_http_text(now, text);
 		second = now / 1000;
-		arena_free(&a);
 	}
-	return str_n(text, len);
+	return str_n(text, sizeof(text));
 }
 
 static void

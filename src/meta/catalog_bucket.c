@@ -45,19 +45,40 @@ read_name(struct catalog *c, str name, enum kv_wait wait, struct arena *a, struc
 	return record_bucket_read(raw, ret);
 }
 
+static atomic_uint *
+space_hint(struct catalog *c, str name)
+{
+	uint32_t hash = 0;
+
+	for (size_t i = 0; i < name.len; i++)
+		hash = (hash ^ (unsigned char)name.p[i]) * 0x01000193u;
+	return &c->space_hint[(hash ^ hash >> 16) % SPACE_HINTS];
+}
+
+/*
+ * An H that is not deleted has its name to itself: BN comes before it and goes after it. So one look at the space where this name
+ * was found last decides, unless the name has moved on.
+ */
 err_v
 catalog_bucket(struct catalog *c, str name, enum kv_wait wait, struct arena *a, struct bucket *ret)
 {
+	atomic_uint *hint = space_hint(c, name);
+	uint32_t space = atomic_load_explicit(hint, memory_order_relaxed);
 	struct bucket named, b;
-	err_v e;
+	err_v e = ERR_NOT_FOUND;
 
 	CHECK_OBJ(c, CATALOG_MAGIC);
-	e = read_name(c, name, wait, a, &named);
-	if (err_ok(e))
-		e = read_head(c, named.space, wait, a, &b);
+	if (space != KV_SYSTEM_SPACE)
+		e = read_head(c, space, wait, a, &b);
+	if (err_is(e, ERR_NOT_FOUND.code) || (err_ok(e) && (b.state == BUCKET_DELETED || !str_eq(b.name, name)))) {
+		e = read_name(c, name, wait, a, &named);
+		if (err_ok(e))
+			e = read_head(c, named.space, wait, a, &b);
+	}
 	if (err_is(e, ERR_NOT_FOUND.code) || (err_ok(e) && b.state == BUCKET_DELETED))
 		return err_s3(S3_NoSuchBucket);
 	TRY(e);
+	atomic_store_explicit(hint, b.space, memory_order_relaxed);
 	*ret = b;
 	return ERR_OK;
 }

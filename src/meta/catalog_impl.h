@@ -11,15 +11,21 @@
  */
 #pragma once
 
+#include <stdatomic.h>
+
 #include "base/buf.h"
 #include "meta/catalog.h"
 #include "meta/keys.h"
 #include "meta/record.h"
 
+#define SPACE_HINTS 1024u
+
 struct catalog {
 	unsigned magic;
 #define CATALOG_MAGIC 0xca7a1060u
 	struct kv *kv;
+	/* By hash of a bucket's name: the space where one was found last. Its H says whether it is that bucket's still. */
+	atomic_uint space_hint[SPACE_HINTS];
 };
 
 /* The row N. */

@@ -87,6 +87,11 @@ varint_take(str *s, uint64_t *ret)
 {
 	uint64_t v = 0;
 
+	if (s->len > 0 && (uint8_t)s->p[0] < 0x80) {	/* most are one byte */
+		*ret = (uint8_t)s->p[0];
+		*s = str_skip(*s, 1);
+		return true;
+	}
 	for (unsigned i = 0; i < VARINT_MAX && i < s->len; i++) {
 		uint8_t c = (uint8_t)s->p[i];
 

@@ -17,7 +17,9 @@
 void
 answer_etag(struct s3_req *rq, str etag)
 {
-	resp_headerf(rq->resp, "ETag", "\"%.*s\"", STR_FMT(etag));
+	str quoted[] = { STR("\""), etag, STR("\"") };
+
+	resp_header(rq->resp, STR("ETag"), arena_join(rq->arena, quoted, COUNT(quoted)));
 }
 
 void

@@ -37,11 +37,11 @@ put_char(struct pen *pen, char c)
 
 enum part { PART_PATH, PART_QUERY };
 
+/* Stands for itself. */
 static bool
-unreserved(unsigned char c)
+plain(char c, enum part part)
 {
-	return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') ||
-	    c == '-' || c == '.' || c == '_' || c == '~';
+	return url_unreserved(c) || (c == '/' && part == PART_PATH);
 }
 
 /* Decoded and encoded again, in one go: whatever the client left bare or escaped comes out the one way. */
@@ -51,13 +51,20 @@ put_encoded(struct pen *pen, str s, enum part part)
 	static const char digits[] = "0123456789ABCDEF";
 
 	for (size_t i = 0; i < s.len; i++) {
-		unsigned char c = (unsigned char)s.p[i];
+		size_t from = i;
+		unsigned char c;
 
+		while (i < s.len && plain(s.p[i], part))
+			i++;
+		put(pen, str_sub(s, from, i - from));
+		if (i == s.len)
+			break;
+		c = (unsigned char)s.p[i];
 		if (c == '%' && s.len - i >= 3 && hex_decode(str_sub(s, i + 1, 2), &c))
 			i += 2;
 		else if (c == '+' && part == PART_QUERY)
 			c = ' ';
-		if (unreserved(c) || (c == '/' && part == PART_PATH))
+		if (plain((char)c, part))
 			put_char(pen, (char)c);
 		else
 			put(pen, str_n((char[]){ '%', digits[c >> 4], digits[c & 15] }, 3));

@@ -324,10 +324,11 @@ string_to_sign(const struct claim *c, str canonical, struct arena *arena)
 {
 	uint8_t hash[32];
 	char hex[64];
+	str lines[] = { STR(ALGORITHM "\n"), c->time, STR("\n"), c->scope, STR("\n"), str_n(hex, sizeof(hex)) };
 
 	digest_once(DIGEST_SHA256, canonical, hash);
 	hex_encode(str_n(hash, sizeof(hash)), hex);
-	return arena_fmt(arena, ALGORITHM "\n%.*s\n%.*s\n%.*s", STR_FMT(c->time), STR_FMT(c->scope), (int)sizeof(hex), hex);
+	return arena_join(arena, lines, COUNT(lines));
 }
 
 static bool

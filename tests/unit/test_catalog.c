@@ -35,6 +35,25 @@ TEST(bucket_create_find_delete)
 	EXPECT_STR("new owner", b.org, STR("other"));
 }
 
+/* More than there are hints: some share one, and must not be taken for each other. */
+TEST(bucket_find_among_many)
+{
+	AUTO(bed_done) struct bed t = bed_new();
+	struct bucket b;
+
+	for (unsigned i = 0; i < 1100; i++) {
+		struct bucket_new new = { .name = arena_fmt(t.a, "many-%u", i), .org = STR("org"), .location = STR("HERE") };
+
+		EXPECT_OK(catalog_bucket_create(t.c, &new, t.a));
+	}
+	for (unsigned i = 0; i < 2200; i++) {
+		str name = arena_fmt(t.a, "many-%u", i * 7 % 1100);
+
+		EXPECT_OK(catalog_bucket(t.c, name, KV_MAY_BLOCK, t.a, &b));
+		EXPECT_STR("found", b.name, name);
+	}
+}
+
 TEST(bucket_list_pages)
 {
 	AUTO(bed_done) struct bed t = bed_new();
