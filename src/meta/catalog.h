@@ -156,6 +156,19 @@ struct deleted { bool marker; struct version_id version; bool has_version; };
 err catalog_delete(struct catalog *, const struct bucket *, str key, const struct which *, const struct conditions *,
     const struct id *expected, struct arena *, struct deleted *ret);
 
+/*
+ * DeleteObjects: each item as catalog_delete() does it, its error and result filled in. Hundreds share a batch, so a thousand cost a
+ * few flushes; what somebody else writes to meanwhile is done one by one. Items of one key keep their order, unless all name versions.
+ */
+struct delete_item {
+	str key;
+	struct which which;
+	struct conditions conditions;
+	err_v error;
+	struct deleted result;
+};
+void catalog_delete_many(struct catalog *, const struct bucket *, struct delete_item *, unsigned n);
+
 /* Replace the tags of a version. Same errors as get. */
 err catalog_tags(struct catalog *, const struct bucket *, str key, const struct which *, struct pairs tags,
     struct arena *, struct version_id *ret_version);

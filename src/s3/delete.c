@@ -54,6 +54,9 @@ struct item {
 	str key, version_id;		/* version_id.p == NULL: the current one */
 	str etag;
 	bool unsupported;		/* a condition that we do not know */
+	err_v error;
+	str message;			/* of the error, or "" */
+	struct delete_item *todo;	/* NULL: refused */
 };
 
 static err
@@ -94,26 +97,46 @@ items_read(const struct xml_node *root, struct arena *a, struct item **ret, unsi
 	return ERR_OK;
 }
 
+/* May it be tried? */
 static err
-item_delete(struct s3_req *rq, const struct item *item, struct arena *scratch, struct deleted *ret)
+item_check(struct s3_req *rq, const struct item *item, struct delete_item *ret)
 {
-	struct conditions conditions = { .if_match = item->etag };
-	struct which which = { .kind = WHICH_CURRENT };
+	struct delete_item todo = { .key = item->key, .which.kind = WHICH_CURRENT, .conditions.if_match = item->etag };
 
 	if (item->key.len > KEY_MAX)
 		return err_s3(S3_KeyTooLongError);
 	if (item->unsupported)
 		return err_s3f(S3_NotImplemented, "LastModifiedTime and Size are not implemented as conditions.");
-	if (item->version_id.p != NULL && !err_ok(which_parse(item->version_id, &which)))
+	if (item->version_id.p != NULL && !err_ok(which_parse(item->version_id, &todo.which)))
 		return err_s3(S3_NoSuchVersion);
-	TRY(authorize_action(rq, "s3:DeleteObject", &rq->bucket, item->key, &which, NULL));
+	TRY(authorize_action(rq, "s3:DeleteObject", &rq->bucket, item->key, &todo.which, NULL));
 	if (item->version_id.p != NULL)
-		TRY(authorize_action(rq, "s3:DeleteObjectVersion", &rq->bucket, item->key, &which, NULL));
-	return catalog_delete(rq->store->catalog, &rq->bucket, item->key, &which, &conditions, NULL, scratch, ret);
+		TRY(authorize_action(rq, "s3:DeleteObjectVersion", &rq->bucket, item->key, &todo.which, NULL));
+	*ret = todo;
+	return ERR_OK;
 }
 
 static void
-item_deleted(struct buf *b, const struct item *item, const struct deleted *d, struct arena *scratch)
+items_delete(struct s3_req *rq, struct item *item, unsigned n)
+{
+	struct delete_item *todo = ARENA_ARRAY(rq->arena, struct delete_item, n);
+	unsigned left = 0;
+
+	for (unsigned i = 0; i < n; i++) {
+		item[i].error = item_check(rq, &item[i], &todo[left]);
+		if (err_ok(item[i].error))
+			item[i].todo = &todo[left++];
+		else
+			item[i].message = arena_str(rq->arena, str_c(err_context()));
+	}
+	catalog_delete_many(rq->store->catalog, &rq->bucket, todo, left);
+	for (unsigned i = 0; i < n; i++)
+		if (item[i].todo != NULL)
+			item[i].error = item[i].todo->error;
+}
+
+static void
+item_deleted(struct buf *b, const struct item *item, const struct deleted *d, struct arena *a)
 {
 	xml_open(b, "Deleted");
 	xml_key(b, "Key", item->key, KEY_AS_IS);
@@ -121,23 +144,22 @@ item_deleted(struct buf *b, const struct item *item, const struct deleted *d, st
 		xml_text(b, "VersionId", item->version_id);
 	if (d->marker) {
 		xml_bool(b, "DeleteMarker", true);
-		xml_text(b, "DeleteMarkerVersionId", version_text(scratch, d->version));
+		xml_text(b, "DeleteMarkerVersionId", version_text(a, d->version));
 	}
 	xml_close(b, "Deleted");
 }
 
 static void
-item_failed(struct buf *b, const struct item *item, err_v e)
+item_failed(struct buf *b, const struct item *item)
 {
-	const struct s3_error_info *info = s3_error_info((int)failure_code(e));
-	const char *message = e.code > 0 && err_context()[0] != '\0' ? err_context() : info->message;
+	const struct s3_error_info *info = s3_error_info((int)failure_code(item->error));
 
 	xml_open(b, "Error");
 	xml_key(b, "Key", item->key, KEY_AS_IS);
 	if (item->version_id.p != NULL)
 		xml_text(b, "VersionId", item->version_id);
 	xml_text(b, "Code", str_c(info->code));
-	xml_text(b, "Message", str_c(message));
+	xml_text(b, "Message", item->error.code > 0 && !str_empty(item->message) ? item->message : str_c(info->message));
 	xml_close(b, "Error");
 }
 
@@ -157,7 +179,6 @@ integrity_check(const struct s3_req *rq)
 err_v
 s3_delete_objects(struct s3_req *rq)
 {
-	AUTO(arena_free) struct arena *scratch = NULL;
 	AUTO(buf_done) struct buf b = { 0 };
 	struct xml_node *root;
 	struct item *items = NULL;
@@ -169,19 +190,14 @@ s3_delete_objects(struct s3_req *rq)
 	TRY(items_read(root, rq->arena, &items, &n));
 	quiet = str_eq_nocase(str_trim(xml_child_text(root, "Quiet")), STR("true"));
 
-	scratch = arena_new(16384, 1u << 20);
+	items_delete(rq, items, n);
 	buf_init(&b, RESULT_XML_MAX);
 	xml_begin(&b, "DeleteResult", true);
 	for (unsigned i = 0; i < n; i++) {
-		struct deleted d = { 0 };
-		err_v e;
-
-		arena_reset(scratch);
-		e = item_delete(rq, &items[i], scratch, &d);
-		if (!err_ok(e))
-			item_failed(&b, &items[i], e);
+		if (!err_ok(items[i].error))
+			item_failed(&b, &items[i]);
 		else if (!quiet)
-			item_deleted(&b, &items[i], &d, scratch);
+			item_deleted(&b, &items[i], &items[i].todo->result, rq->arena);
 	}
 	xml_close(&b, "DeleteResult");
 	return answer_xml(rq, &b);

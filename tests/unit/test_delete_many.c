@@ -1,0 +1,148 @@
+/*
+ * test_delete_many.c - many deletions at once do what the same do one by one.
+ */
+#include "catalog_help.h"
+
+#define KEYS 4u
+#define PUTS 40u
+#define ITEMS 60u
+#define ROUNDS 300u
+
+static unsigned long long seed;
+
+static unsigned
+draw(unsigned n)
+{
+	seed = seed * 6364136223846793005u + 1442695040888963407u;
+	return (unsigned)(seed >> 33) % n;
+}
+
+static str
+key_of(struct bed *t, unsigned k)
+{
+	return arena_fmt(t->a, "k%u", k);
+}
+
+/* Every version, newest first, by ETag: ids differ from one catalog to the next. */
+static str
+all_versions(struct bed *t)
+{
+	struct list_query q = { .what = LIST_VERSIONS, .max = 1000 };
+	struct list_page page = { NULL, 0, false };
+	str s = STR("");
+
+	EXPECT_OK(catalog_list(t->c, &t->b, &q, t->a, &page));
+	for (unsigned i = 0; i < page.n; i++) {
+		const struct object *o = &page.row[i].object;
+
+		s = arena_fmt(t->a, "%.*s %.*s=%.*s%s%s", STR_FMT(s), STR_FMT(o->key), STR_FMT(o->etag), o->delete_marker ? "(marker)" : "",
+		    o->version.null ? "(null)" : "");
+	}
+	return s;
+}
+
+static str
+usage_text(struct bed *t)
+{
+	struct bucket_usage u = usage(t);
+
+	return arena_fmt(t->a, "%lld objects %lld bytes %lld markers", (long long)u.objects[0], (long long)u.bytes[0],
+	    (long long)u.markers);
+}
+
+/* Two catalogs with the same history, and the versions that it made in each. */
+struct pair_of_beds {
+	struct bed one, many;
+	struct version_id made_one[PUTS], made_many[PUTS];
+	unsigned key[PUTS], n;
+};
+
+static void
+history(struct pair_of_beds *p)
+{
+	p->n = draw(PUTS) + 1;
+	for (unsigned i = 0; i < p->n; i++) {
+		unsigned state = draw(8);
+		str text = arena_fmt(p->one.a, "e%u", i);
+
+		if (state <= 1) {
+			bed_versioning(&p->one, state == 0 ? VERSIONING_ENABLED : VERSIONING_SUSPENDED);
+			bed_versioning(&p->many, state == 0 ? VERSIONING_ENABLED : VERSIONING_SUSPENDED);
+		}
+		p->key[i] = draw(KEYS);
+		p->made_one[i] = put(&p->one, key_of(&p->one, p->key[i]), text);
+		p->made_many[i] = put(&p->many, key_of(&p->many, p->key[i]), text);
+	}
+}
+
+/* The same deletion, for each of the two. */
+static void
+items_draw(struct pair_of_beds *p, struct delete_item *one, struct delete_item *many)
+{
+	unsigned i = draw(p->n), how = draw(8);
+
+	*one = (struct delete_item){ .key = key_of(&p->one, how == 0 ? draw(KEYS) : p->key[i]) };
+	one->which = how <= 1 ? current : which_of(p->made_one[i]);
+	if (draw(10) == 0)
+		one->conditions.if_match = STR("e0");
+	*many = *one;
+	if (many->which.kind == WHICH_VERSION)
+		many->which.version = p->made_many[i];
+}
+
+static void
+items_compare(struct bed *t, const struct delete_item *one, const struct delete_item *many)
+{
+	str what = arena_fmt(t->a, "%.*s, seed %llu", STR_FMT(one->key), seed);
+
+	EXPECT_EQ(what.p, many->error.code, one->error.code);
+	EXPECT_EQ(what.p, many->result.has_version, one->result.has_version);
+	EXPECT_EQ(what.p, many->result.marker, one->result.marker);
+	EXPECT_EQ(what.p, many->result.version.null, one->result.version.null);
+}
+
+TEST(many_is_one_by_one)
+{
+	for (unsigned round = 0; round < ROUNDS; round++) {
+		struct pair_of_beds p = { .one = bed_new(), .many = bed_new() };
+		struct delete_item one[ITEMS], many[ITEMS];
+		unsigned n = draw(ITEMS) + 1;
+
+		history(&p);
+		for (unsigned i = 0; i < n; i++)
+			items_draw(&p, &one[i], &many[i]);
+		for (unsigned i = 0; i < n; i++)
+			one[i].error = catalog_delete(p.one.c, &p.one.b, one[i].key, &one[i].which, &one[i].conditions, NULL, p.one.a,
+			    &one[i].result);
+		if (round % 3 == 0)	/* our bucket becomes an old one: every batch meets a conflict */
+			EXPECT_OK(catalog_config_set(p.many.c, &p.many.b, CONFIG_CORS, STR("x"), p.many.a));
+		catalog_delete_many(p.many.c, &p.many.b, many, n);
+		/* After a conflict, a condition that does not hold may say so with another code. */
+		for (unsigned i = 0; i < n; i++)
+			if (round % 3 != 0 || err_ok(one[i].error))
+				items_compare(&p.one, &one[i], &many[i]);
+		EXPECT_STR("left", all_versions(&p.many), all_versions(&p.one));
+		EXPECT_STR("counted", usage_text(&p.many), usage_text(&p.one));
+		bed_done(&p.one);
+		bed_done(&p.many);
+	}
+}
+
+/* What one flush does for many. */
+TEST(many_share_batches)
+{
+	AUTO(bed_done) struct bed t = bed_new();
+	struct delete_item item[600] = { 0 };
+	struct kv_stats before, after;
+
+	bed_versioning(&t, VERSIONING_ENABLED);
+	for (unsigned i = 0; i < COUNT(item); i++) {
+		item[i].key = key_of(&t, i / 3);
+		item[i].which = which_of(put(&t, item[i].key, STR("x")));
+	}
+	kv_stats(t.kv, &before);
+	catalog_delete_many(t.c, &t.b, item, COUNT(item));
+	kv_stats(t.kv, &after);
+	EXPECT_EQ("batches", after.commits - before.commits, 3);	/* 400 older versions in two, then 200 newest */
+	EXPECT_STR("left", usage_text(&t), STR("0 objects 0 bytes 0 markers"));
+}
