@@ -72,8 +72,13 @@ struct bucket {
 	str header;			/* the raw H value: what batches expect */
 };
 
-/* S3_BucketAlreadyExists / S3_BucketAlreadyOwnedByYou (same_ok: fine if org and location agree). S3_TooManyBuckets above limit. */
-struct bucket_new { str name, org, location, creator; bool same_ok; unsigned limit; };
+/* S3_BucketAlreadyExists / S3_BucketAlreadyOwnedByYou (same_ok: fine if org, location and tags agree). S3_TooManyBuckets above limit. */
+struct bucket_new {
+	str name, org, location, creator;
+	str tags;			/* configuration text; p == NULL: none */
+	bool same_ok;
+	unsigned limit;
+};
 err catalog_bucket_create(struct catalog *, const struct bucket_new *, struct arena *);
 /* S3_NoSuchBucket. Two point look-ups. ERR_WOULD_BLOCK with KV_NO_WAIT. */
 err catalog_bucket(struct catalog *, str name, enum kv_wait, struct arena *, struct bucket *ret);

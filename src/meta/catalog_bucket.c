@@ -83,19 +83,23 @@ catalog_bucket(struct catalog *c, str name, enum kv_wait wait, struct arena *a, 
 	return ERR_OK;
 }
 
-/* Step 2 of a creation. That H is there already is as good. */
+/* Step 2 of a creation, with tags or without (STR_NONE). That H is there already is as good. */
 static err_v
-make_head(struct catalog *c, const struct bucket *named)
+make_head(struct catalog *c, const struct bucket *named, str tags)
 {
 	AUTO(kv_batch_free) struct kv_batch *batch = kv_batch_new(named->space);
 	AUTO(buf_done) struct buf buf;
 	struct row_key row = row_head();
+	struct bucket b = *named;
 	err_v e;
 
+	b.has_tags = tags.p != NULL;
 	buf_init(&buf, KV_VALUE_MAX);
-	record_bucket(&buf, named);
+	record_bucket(&buf, &b);
 	kv_expect_absent(batch, row_str(&row));
 	kv_put(batch, row_str(&row), buf_str(&buf));
+	if (b.has_tags)
+		config_put(batch, CONFIG_TAGS, tags);
 	e = kv_commit(c->kv, batch);
 	return err_is(e, ERR_CONFLICT.code) ? ERR_OK : e;
 }
@@ -173,17 +177,32 @@ take_name(struct write *w, const struct bucket_new *new, struct bucket *ret)
 	return ERR_OK;
 }
 
+/* Does a bucket have the tags that a creation asks for? */
+static err_v
+tags_agree(struct catalog *c, const struct bucket *b, str want, struct arena *a, bool *ret)
+{
+	str have;
+	err_v e;
+
+	*ret = want.p == NULL;
+	if (*ret || !b->has_tags)
+		return ERR_OK;
+	e = catalog_config_get(c, b, CONFIG_TAGS, a, &have);
+	*ret = err_ok(e) && str_eq(have, want);
+	return err_is(e, ERR_NOT_FOUND.code) ? ERR_OK : e;
+}
+
 /* What a creation answers where there is a bucket of this name. ERR_CONFLICT: it is gone now, try again. */
 static err_v
 already_there(struct catalog *c, const struct bucket_new *new, const struct bucket *named, struct arena *a)
 {
 	struct bucket b;
+	bool same = str_eq(named->org, new->org) && str_eq(named->location, new->location);
 	err_v e = read_head(c, named->space, KV_MAY_BLOCK, a, &b);
 
 	if (err_is(e, ERR_NOT_FOUND.code)) {
-		TRY(make_head(c, named));
-		e = ERR_OK;
-		b = *named;
+		TRY(make_head(c, named, same ? new->tags : STR_NONE));
+		e = read_head(c, named->space, KV_MAY_BLOCK, a, &b);
 	}
 	TRY(e);
 	if (b.state == BUCKET_DELETED) {
@@ -192,7 +211,9 @@ already_there(struct catalog *c, const struct bucket_new *new, const struct buck
 	}
 	if (!str_eq(b.org, new->org))
 		return err_s3(S3_BucketAlreadyExists);
-	return new->same_ok && str_eq(b.location, new->location) ? ERR_OK : err_s3(S3_BucketAlreadyOwnedByYou);
+	if (same)
+		TRY(tags_agree(c, &b, new->tags, a, &same));
+	return new->same_ok && same ? ERR_OK : err_s3(S3_BucketAlreadyOwnedByYou);
 }
 
 err_v
@@ -219,7 +240,7 @@ catalog_bucket_create(struct catalog *c, const struct bucket_new *new, struct ar
 		if (!err_ok(e))
 			continue;
 		CRASH_POINT(bucket_named);
-		return make_head(c, &named);
+		return make_head(c, &named, new->tags);
 	}
 	return err_is(e, ERR_CONFLICT.code) ? err_s3(S3_OperationAborted) : e;
 }

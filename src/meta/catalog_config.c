@@ -83,6 +83,18 @@ catalog_config_get(struct catalog *c, const struct bucket *b, enum bucket_config
 	return ERR_OK;
 }
 
+void
+config_put(struct kv_batch *batch, enum bucket_config which, str value)
+{
+	AUTO(buf_done) struct buf b = { 0 };
+	struct row_key row = row_config(names[which]);
+
+	buf_init(&b, 2 * KV_VALUE_MAX);		/* a longer value is refused by the commit */
+	record_mark(&b);
+	buf_add(&b, value);
+	kv_put(batch, row_str(&row), buf_str(&b));
+}
+
 static err_v
 config_once(struct write *w, enum bucket_config which, str value)
 {
@@ -94,13 +106,10 @@ config_once(struct write *w, enum bucket_config which, str value)
 
 	TRY(write_open(w));
 	*has[which] = value.p != NULL;
-	if (value.p == NULL) {
+	if (value.p == NULL)
 		write_delete(w, row_config(names[which]));
-	} else {
-		record_mark(&w->buf);
-		buf_add(&w->buf, value);
-		write_put(w, row_config(names[which]));
-	}
+	else
+		config_put(w->batch, which, value);
 	return commit_bucket(w);
 }
 

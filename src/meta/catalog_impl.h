@@ -69,6 +69,9 @@ err write_read(struct write *, struct row_key, str *ret);
 /* A condition was judged: one that fails after a lost race is S3_ConditionalRequestConflict. */
 err write_judged(const struct write *, err_v);
 
+/* A configuration text as its row, into a batch. */
+void config_put(struct kv_batch *, enum bucket_config, str value);
+
 /* ---- the versions of a key (catalog_chain.c) ---- */
 
 /* The newest version of a key, and what there is below it. */

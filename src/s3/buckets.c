@@ -13,8 +13,10 @@
 #include "base/panic.h"
 #include "http/xml_out.h"
 #include "s3/answer.h"
+#include "s3/authorize.h"
 #include "s3/handlers.h"
 #include "s3/headers.h"
+#include "s3/tagging.h"
 
 #define NAME_MIN 3u
 #define NAME_MAX_LEN 63u
@@ -119,8 +121,6 @@ location_read(struct s3_req *rq, const struct xml_node *root, str *ret)
 		return err_s3f(S3_MalformedXML, "The body must be a CreateBucketConfiguration element.");
 	if (xml_child(root, "Location") != NULL || xml_child(root, "Bucket") != NULL)
 		return err_s3f(S3_NotImplemented, "Directory buckets are not implemented.");
-	if (xml_child(root, "Tags") != NULL)
-		return err_s3f(S3_NotImplemented, "Tags with CreateBucket are not implemented. Use PutBucketTagging.");
 	if (str_empty(location) && store->dialect == DIALECT_CAIOS)
 		return err_s3f(S3_IllegalLocationConstraintException,
 		    "The unspecified location constraint is incompatible with this store. Send a LocationConstraint.");
@@ -147,6 +147,22 @@ create_refuse(const struct s3_req *rq)
 	return ERR_OK;
 }
 
+/* Tags of the new bucket, as they are kept; who sends some must be allowed to. */
+static err
+tags_read(struct s3_req *rq, const struct xml_node *root, struct buf *b, str *ret)
+{
+	const struct xml_node *set = xml_child(root, "Tags");
+	struct pairs tags;
+
+	if (set == NULL || set->children == 0)
+		return ERR_OK;
+	TRY(tag_set_parse(set, rq->arena, &tags));
+	TRY(authorize_action(rq, "s3:TagResource", NULL, STR(""), NULL, &tags));
+	tagging_write(b, tags);
+	*ret = buf_str(b);
+	return ERR_OK;
+}
+
 /* PUT /bucket - S3 API: CreateBucket */
 err_v
 s3_create_bucket(struct s3_req *rq)
@@ -155,12 +171,15 @@ s3_create_bucket(struct s3_req *rq)
 		.name = rq->bucket_name, .org = rq->who.org, .creator = rq->who.name, .limit = rq->store->buckets_max,
 		.same_ok = rq->store->dialect == DIALECT_CAIOS,
 	};
+	AUTO(buf_done) struct buf tags = { 0 };
 	struct xml_node *root;
 
+	buf_init(&tags, 8 * TAGGING_BODY_MAX);
 	TRY(bucket_name_check(rq->store->dialect, rq->bucket_name));
 	TRY(create_refuse(rq));
 	TRY(request_xml_optional(rq, CREATE_XML_MAX, &root));
 	TRY(location_read(rq, root, &new.location));
+	TRY(tags_read(rq, root, &tags, &new.tags));
 	TRY(catalog_bucket_create(rq->store->catalog, &new, rq->arena));
 	resp_headerf(rq->resp, "Location", "/%.*s", STR_FMT(rq->bucket_name));
 	return answer_empty(rq, 200);

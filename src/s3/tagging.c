@@ -26,13 +26,10 @@ tag_parse(const struct xml_node *tag, struct pair *ret)
 }
 
 err_v
-tagging_parse(const struct xml_node *root, struct arena *a, struct pairs *ret)
+tag_set_parse(const struct xml_node *set, struct arena *a, struct pairs *ret)
 {
-	const struct xml_node *set = xml_child(root, "TagSet");
 	struct pairs tags = { 0 };
 
-	if (!str_eq(root->name, STR("Tagging")) || set == NULL || root->children != 1)
-		return err_s3f(S3_MalformedXML, "A Tagging with one TagSet is expected.");
 	tags.at = ARENA_ARRAY(a, struct pair, set->children + 1);
 	for (const struct xml_node *tag = set->child; tag != NULL; tag = tag->next)
 		TRY(tag_parse(tag, &tags.at[tags.n++]));
@@ -41,7 +38,17 @@ tagging_parse(const struct xml_node *root, struct arena *a, struct pairs *ret)
 	return ERR_OK;
 }
 
-static void
+err_v
+tagging_parse(const struct xml_node *root, struct arena *a, struct pairs *ret)
+{
+	const struct xml_node *set = xml_child(root, "TagSet");
+
+	if (!str_eq(root->name, STR("Tagging")) || set == NULL || root->children != 1)
+		return err_s3f(S3_MalformedXML, "A Tagging with one TagSet is expected.");
+	return tag_set_parse(set, a, ret);
+}
+
+void
 tagging_write(struct buf *b, struct pairs tags)
 {
 	xml_begin(b, "Tagging", true);

@@ -1,9 +1,14 @@
 """Buckets: names, places, making them again, emptiness, and listing them."""
+import os
+import sys
 import uuid
 
 import pytest
 
-from s3lib import Client, refused
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "control"))
+
+from api import Api  # noqa: E402
+from s3lib import Client, refused  # noqa: E402
 
 ZONE = "US-TEST-01A"
 
@@ -108,11 +113,43 @@ def test_malformed_body(raw, body):
     assert (answer.status, answer.code) == (400, "MalformedXML"), answer
 
 
-@pytest.mark.parametrize("part", ["<Location><Name>x</Name><Type>AvailabilityZone</Type></Location>",
-                                  "<Tags><Tag><Key>a</Key><Value>b</Value></Tag></Tags>"])
-def test_unsupported_body(raw, part):
-    answer = raw.call("PUT", fresh(), body=BODY.replace(b"</Create", part.encode() + b"</Create"))
-    assert (answer.status, answer.code) == (501, "NotImplemented"), answer
+@pytest.mark.parametrize("part,status,code", [
+    ("<Location><Name>x</Name><Type>AvailabilityZone</Type></Location>", 501, "NotImplemented"),
+    ("<Tags><Tag><Key>a</Key></Tag></Tags>", 400, "MalformedXML"),
+    ("<Tags><Tag><Key>a</Key><Value>b</Value></Tag><Tag><Key>a</Key><Value>c</Value></Tag></Tags>", 400, "InvalidTag"),
+    ("<Tags><Tag><Key>aws:a</Key><Value>b</Value></Tag></Tags>", 400, "InvalidTag")])
+def test_refused_body(raw, part, status, code):
+    name = fresh()
+    answer = raw.call("PUT", name, body=BODY.replace(b"</Create", part.encode() + b"</Create"))
+    assert (answer.status, answer.code) == (status, code), answer
+    assert raw.call("HEAD", name).status == 404
+
+
+def test_tags_at_creation(s3):
+    name, tags = fresh(), [{"Key": "team", "Value": "a b"}, {"Key": "é", "Value": ""}]
+    configuration = {"LocationConstraint": ZONE, "Tags": tags}
+    s3.create_bucket(Bucket=name, CreateBucketConfiguration=configuration)
+    assert s3.get_bucket_tagging(Bucket=name)["TagSet"] == tags
+    s3.create_bucket(Bucket=name, CreateBucketConfiguration=configuration)	# a retry
+    with refused("BucketAlreadyOwnedByYou", 409):
+        s3.create_bucket(Bucket=name, CreateBucketConfiguration={**configuration, "Tags": tags[:1]})
+    assert s3.get_bucket_tagging(Bucket=name)["TagSet"] == tags
+    s3.delete_bucket_tagging(Bucket=name)
+    assert s3.get_bucket_tagging(Bucket=name)["TagSet"] == []
+    s3.delete_bucket(Bucket=name)
+
+
+def test_tags_at_creation_need_permission(store):
+    api = Api(store)
+    principal, _ = api.user(fresh())
+    key = api.call("POST", "/v1/cwobject/access-key", {"durationSeconds": 0, "principalName": principal})
+    api.policy("creator", [principal], ["s3:CreateBucket", "s3:PutBucketTagging", "s3:DeleteBucket"])
+    s3 = store.client(aws_access_key_id=key["accessKeyId"], aws_secret_access_key=key["secretKey"])
+    name = fresh()
+    with refused("AccessDenied", 403):
+        s3.create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": ZONE, "Tags": [{"Key": "a", "Value": "b"}]})
+    create(s3, name)
+    s3.delete_bucket(Bucket=name)
 
 
 @pytest.mark.parametrize("header,value,status,code", [
