@@ -40,6 +40,7 @@ api_policy_delete(struct api_req *rq)
 err_v
 api_can_i(struct api_req *rq)
 {
+	struct pair everything = { .name = STR("*") };
 	struct pairs actions, resources;
 	bool can = true;
 
@@ -48,7 +49,7 @@ api_can_i(struct api_req *rq)
 	if (actions.n == 0)
 		return err_s3f(S3_InvalidArgument, "actions is missing.");
 	if (resources.n == 0)
-		resources = (struct pairs){ .at = &(struct pair){ .name = STR("*") }, .n = 1 };
+		resources = (struct pairs){ .at = &everything, .n = 1 };
 	for (unsigned i = 0; i < actions.n && can; i++)
 		for (unsigned k = 0; k < resources.n && can; k++)
 			TRY(access_can_i(rq->control->access, &rq->caller, actions.at[i].name, resources.at[k].name, rq->arena,
