@@ -65,5 +65,7 @@ err access_policy_validate(struct access *, str bucket, str json);
 
 /* Is what happens in this bucket written to the audit log: by its own switch, or by that of its organization? */
 bool access_bucket_audited(struct access *, const struct bucket *);
+/* The switch of the organization for all its buckets. */
+bool access_org_buckets_audited(struct access *, str org);
 /* Control plane of an organization. */
 bool access_org_audited(struct access *, str org);

@@ -215,6 +215,7 @@ writer(void *arg)
 		ok = write_all(a->fd, taken, n);
 		lock_take(&a->lock);
 		*(ok ? &a->stats.written : &a->stats.failed) += lines;
+		a->missing += ok ? 0 : lines;
 		a->done_lines += lines;
 		cond_broadcast(&a->written);
 	}

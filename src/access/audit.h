@@ -2,8 +2,8 @@
  * audit.h - who did what: one JSON line for each audited request.
  *
  * Whether a request is audited: access_bucket_audited(), access_org_audited(). audit_write() copies the line into a bounded queue
- * that a thread of its own writes to the file; it never waits for the disk. When the queue is full the line is dropped, counted, and
- * the next line that gets through says how many are missing. Thread-safe.
+ * that a thread of its own writes to the file; it never waits for the disk. When the queue is full or the disk refuses, lines are dropped,
+ * counted, and the next line that gets through says how many are missing. Thread-safe.
  */
 #pragma once
 

@@ -247,6 +247,12 @@ access_bucket_audited(struct access *a, const struct bucket *b)
 }
 
 bool
+access_org_buckets_audited(struct access *a, str org)
+{
+	return org_flag(a, org, false);
+}
+
+bool
 access_org_audited(struct access *a, str org)
 {
 	return org_flag(a, org, true);

@@ -75,6 +75,13 @@ err_errno(int errnum, const char *fmt, ...)
 	return (err_v){ -errnum };
 }
 
+err_v
+err_again(err_v e, const char *was)
+{
+	snprintf(context, sizeof(context), "%s", was);
+	return e;
+}
+
 const char *
 err_context(void)
 {

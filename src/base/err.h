@@ -51,6 +51,9 @@ err_v err_sys(const char *what);
 /* An errno (positive) with what was being done. */
 err_v err_errno(int errnum, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
+/* The same failure, with the context it had before something else failed: a copy of err_context(). */
+err_v err_again(err_v e, const char *was);
+
 /* Context of the newest failure of this thread: "" if it left none. */
 const char *err_context(void);
 

@@ -23,7 +23,7 @@ struct api_req {
 	str param;			/* the {segment} of the path */
 	json_t *body;			/* an object; empty if nothing was sent */
 	json_t *answer;			/* set by the handler; an empty object if left alone */
-	str resource;			/* what it was about, for the audit log */
+	str resource, why;		/* for the audit log: what it was about, what decided */
 };
 
 #define CONTROL(name, method, path, who, permission, handler) err handler(struct api_req *);

@@ -21,7 +21,7 @@ exchange(struct api_req *rq, str token, uint64_t duration_s, struct pairs attrib
 	TRY(oidc_verify(rq->control->oidc, rq->control->access, rq->org, token, clock_wall_ms() / 1000, rq->arena, &iss, &sub));
 	new.principal = who.name = arena_fmt(rq->arena, "role/%.*s:%.*s", STR_FMT(iss), STR_FMT(sub));
 	rq->caller.who = who;
-	TRY(access_control_principal(rq->control->access, &who, STR("cwobject:CreateAccessKeyOIDC"), NULL));
+	TRY(access_control_principal(rq->control->access, &who, STR("cwobject:CreateAccessKeyOIDC"), &rq->why));
 	return credentials_new(rq, &new, form);
 }
 

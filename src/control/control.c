@@ -158,7 +158,7 @@ call_find(const struct http_head *head, str *ret_param, bool *ret_other)
 /* ---- running it ---- */
 
 static err
-authenticate(struct api_req *rq, const struct call *call, str *ret_why)
+authenticate(struct api_req *rq, const struct call *call)
 {
 	str token = http_header(rq->http->head, STR("authorization")), org = http_query_value(rq->http->head, STR("org"));
 
@@ -177,7 +177,7 @@ authenticate(struct api_req *rq, const struct call *call, str *ret_why)
 		return err_s3f(S3_AccessDenied, "permission denied: this takes an operator's token.");
 	if (*call->permission == '\0' || call->who == WHO_OPERATOR)
 		return ERR_OK;
-	return access_control(rq->control->access, &rq->caller, str_c(call->permission), ret_why);
+	return access_control(rq->control->access, &rq->caller, str_c(call->permission), &rq->why);
 }
 
 static err
@@ -204,9 +204,9 @@ read_body(struct api_req *rq)
 }
 
 static err
-run_call(struct api_req *rq, const struct call *call, str *ret_why)
+run_call(struct api_req *rq, const struct call *call)
 {
-	TRY(authenticate(rq, call, ret_why));
+	TRY(authenticate(rq, call));
 	TRY(read_body(rq));
 	if (!url_decode(rq->arena, rq->param, URL_PLUS_IS_PLUS, &rq->param))
 		return err_s3f(S3_InvalidArgument, "The path holds a broken %%-escape.");
@@ -216,13 +216,13 @@ run_call(struct api_req *rq, const struct call *call, str *ret_why)
 
 /* Calls without a token are written too if they named an organization that keeps a log. */
 static void
-audit(struct api_req *rq, const struct call *call, int status, err_v e, str why)
+audit(struct api_req *rq, const struct call *call, int status, err_v e)
 {
 	struct http_req *http = rq->http;
 	struct audit_event event = {
 		.plane = AUDIT_CONTROL, .time_ms = clock_wall_ms(), .request_id = str_c(http->id), .who = &rq->caller.who,
 		.source_ip = http->peer, .user_agent = http_header(http->head, STR("user-agent")), .operation = str_c(call->name),
-		.org = rq->org, .resource = rq->resource, .why = why, .status = status,
+		.org = rq->org, .resource = rq->resource, .why = rq->why, .status = status,
 		.decision = err_is(e, S3_AccessDenied) ? AUDIT_DENY : err_ok(e) ? AUDIT_ALLOW : AUDIT_NOT_ASKED,
 		.error = e.code > 0 ? str_c(s3_error_info(e.code)->code) : STR_NONE,
 		.duration_us = (clock_mono_ns() - http->started_ns) / 1000,
@@ -237,7 +237,6 @@ full(void *ctx, struct http_req *http)
 {
 	struct api_req rq = { .control = ctx, .http = http, .arena = http->arena };
 	const struct call *call;
-	str why = STR_NONE;
 	int status = 200;
 	bool other;
 	err_v e;
@@ -255,12 +254,12 @@ full(void *ctx, struct http_req *http)
 		    other ? "The method is not allowed here." : "There is no such call.");
 		return;
 	}
-	e = run_call(&rq, call, &why);
+	e = run_call(&rq, call);
 	if (err_ok(e))
 		answer_json(http, 200, rq.answer != NULL ? json_incref(rq.answer) : json_object());
 	else
 		status = answer_error(http, e);
-	audit(&rq, call, status, e, why);
+	audit(&rq, call, status, e);
 	json_decref(rq.answer);
 	json_decref(rq.body);
 }

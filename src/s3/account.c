@@ -62,13 +62,22 @@ access_line(const struct http_req *http, const struct s3_req *rq, const struct s
 	log_access(buf_str(&b));
 }
 
+/* What is about no bucket counts as its caller's organization. */
+static bool
+audited(struct store *store, const struct s3_req *rq)
+{
+	if (rq->bucket.name.p != NULL)
+		return access_bucket_audited(store->access, &rq->bucket);
+	return !str_empty(rq->who.org) && access_org_buckets_audited(store->access, rq->who.org);
+}
+
 static void
 audit_event(struct audit *audit, const struct http_req *http, const struct s3_req *rq, const struct s3_outcome *o)
 {
 	struct audit_event event = {
 		.plane = AUDIT_DATA, .time_ms = clock_wall_ms(), .request_id = str_c(http->id), .who = &rq->who,
 		.source_ip = http->peer, .user_agent = s3_header(rq, STR("user-agent")), .operation = str_c(s3_op_name(rq->op)),
-		.org = rq->bucket.org, .bucket = rq->bucket_name, .key = rq->key,
+		.org = rq->bucket.name.p != NULL ? rq->bucket.org : rq->who.org, .bucket = rq->bucket_name, .key = rq->key,
 		.version_id = http_query_value(rq->head, STR("versionId")), .decision = rq->decision, .why = rq->why,
 		.status = o->status, .error = str_c(o->error), .bytes_in = o->bytes_in, .bytes_out = o->bytes_out,
 		.duration_us = o->duration_ns / 1000,
@@ -91,6 +100,6 @@ account(struct store *store, struct http_req *http, const struct s3_req *rq)
 		store->observe(store->observe_arg, &o);
 	if (log_access_on())
 		access_line(http, rq, &o);
-	if (store->audit != NULL && rq != NULL && rq->bucket.name.p != NULL && access_bucket_audited(store->access, &rq->bucket))
+	if (store->audit != NULL && rq != NULL && audited(store, rq))
 		audit_event(store->audit, http, rq, &o);
 }

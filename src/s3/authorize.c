@@ -187,15 +187,15 @@ err_v
 authorize_missing(struct s3_req *rq, err_v e)
 {
 	const struct bucket *bucket = rq->source != NULL ? &rq->source->bucket : &rq->bucket;
-	str message;
+	const char *message;
 	err_v may;
 
 	if ((!err_is(e, S3_NoSuchKey) && !err_is(e, S3_NoSuchVersion)) || bucket->name.p == NULL)
 		return e;
-	message = arena_str(rq->arena, str_c(err_context()));	/* the next question overwrites it */
+	message = arena_str(rq->arena, str_c(err_context())).p;	/* the next question overwrites it */
 	may = authorize_action(rq, "s3:ListBucket", bucket, STR(""), NULL, NULL);
 	if (err_is(may, S3_AccessDenied))
 		return hidden(rq);
 	TRY(may);
-	return str_empty(message) ? err_s3((enum s3_error)e.code) : err_s3f((enum s3_error)e.code, "%.*s", STR_FMT(message));
+	return err_again(e, message);
 }

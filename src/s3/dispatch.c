@@ -99,6 +99,19 @@ bucket_find(struct s3_req *rq)
 	return e;
 }
 
+/* Refused before it is known who asks. The bucket is looked up all the same: its audit log has the attempt. */
+static err
+refused(struct s3_req *rq, err_v e)
+{
+	const char *context = arena_str(rq->arena, str_c(err_context())).p;
+
+	if (rq->store->audit == NULL || str_empty(rq->bucket_name))
+		return e;
+	if (err_is(bucket_find(rq), ERR_WOULD_BLOCK.code))
+		return ERR_WOULD_BLOCK;
+	return err_again(e, context);
+}
+
 /* What is declared of the body. CompleteMultipartUpload speaks of the object to come in x-amz-checksum-*, not of its XML. */
 static const struct http_head *
 payload_head(struct s3_req *rq)
@@ -131,11 +144,12 @@ static err
 serve(struct s3_req *rq)
 {
 	struct signature sig = { .who.anonymous = true };
+	err_v e;
 
 	if (rq->stage < S3_LOCATED)
 		TRY(locate(rq));
-	if (rq->stage < S3_IDENTIFIED)
-		TRY(identify(rq, &sig));
+	if (rq->stage < S3_IDENTIFIED && !err_ok(e = identify(rq, &sig)))
+		return refused(rq, e);
 	TRY(bucket_find(rq));
 	TRY(authorize(rq));
 	TRY(payload_open(rq, &sig));

@@ -110,12 +110,11 @@ s3_put_object_tagging(struct s3_req *rq)
 {
 	struct pairs tags = { 0 };
 	err_v e = object_tags_read(rq, &tags);
-	str message = arena_str(rq->arena, str_c(err_context()));	/* the question overwrites it */
+	const char *message = arena_str(rq->arena, str_c(err_context())).p;	/* the question overwrites it */
 
 	TRY(authorize_action(rq, "s3:PutObjectTagging", &rq->bucket, rq->key, &rq->which, &tags));
-	if (e.code > 0 && !str_empty(message))
-		return err_s3f((enum s3_error)e.code, "%.*s", STR_FMT(message));
-	TRY(e);
+	if (!err_ok(e))
+		return err_again(e, message);
 	TRY(object_tags_set(rq, tags));
 	return answer_empty(rq, 200);
 }
