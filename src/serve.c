@@ -82,7 +82,8 @@ open_access(struct server *s)
 	uint8_t key[32];
 	err_v e;
 
-	TRY(access_master_key(s->kv, arena_str(a, key_file).p, key));
+	s->control.master_key_file = arena_str(c->arena, key_file).p;
+	TRY(access_master_key(s->kv, s->control.master_key_file, key));
 	e = access_open(s->kv, s->store.catalog, key, &s->store.access);
 	explicit_bzero(key, sizeof(key));
 	TRY(e);

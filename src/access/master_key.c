@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "access/access_impl.h"
+#include "base/crash.h"
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/panic.h"
@@ -227,24 +228,47 @@ access_master_key(struct kv *kv, const char *path, uint8_t ret[32])
 	return ERR_OK;
 }
 
+static void
+key_wipe(uint8_t (*key)[32])
+{
+	OPENSSL_cleanse(*key, sizeof(*key));
+}
+
+/* A rotation that could not do its last step left the present key in path_new only: do that step before the file is written over. */
+static err
+rotation_end(const uint8_t now[32], const char *path, const char *path_new)
+{
+	AUTO(key_wipe) uint8_t key[32];
+
+	TRY(key_read(path, key));
+	if (memcmp(key, now, sizeof(key)) == 0)
+		return ERR_OK;
+	TRY(key_read(path_new, key));
+	if (memcmp(key, now, sizeof(key)) != 0)
+		return err_errno(EKEYREJECTED, "neither %s nor %s holds the present master key", path, path_new);
+	return file_rename(path_new, path);
+}
+
 err_v
 access_master_rotate(struct access *a, const char *path)
 {
 	AUTO(arena_free) struct arena *mem = arena_new(1024, 1 << 20);
 	AUTO(locked_done) struct locked l = locked_begin(a);
 	AUTO(kv_batch_free) struct kv_batch *b = kv_batch_new(KV_SYSTEM_SPACE);
+	AUTO(key_wipe) uint8_t key[32];
 	const char *from_env = getenv("CAISSON_MASTER_KEY"), *path_new = arena_fmt(mem, "%s.new", path).p;
-	uint8_t key[32];
 
 	(void)l;
+	key_make(key);
 	if (from_env != NULL && from_env[0] != '\0')
 		return err_errno(ENOTSUP, "the master key comes from the environment: start with a new one and CAISSON_MASTER_KEY_OLD");
-	key_make(key);
+	TRY(rotation_end(a->master, path, path_new));
 	TRY(key_write(path_new, key));
 	TRY(file_flush_parent(path_new));
+	CRASH_POINT(master_written);
 	TRY(master_reseal(a->kv, a->master, key, b));
 	TRY(change_commit(a, b));
+	CRASH_POINT(master_resealed);
 	memcpy(a->master, key, sizeof(key));
-	OPENSSL_cleanse(key, sizeof(key));
 	return file_rename(path_new, path);
 }

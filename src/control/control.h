@@ -24,6 +24,7 @@ struct control {
 	struct audit *audit;			/* may be NULL */
 	struct jobs *jobs;			/* background work */
 	struct oidc *oidc;			/* control/oidc.h */
+	const char *master_key_file;
 	struct pool *pool;			/* workers of the data listener */
 	struct http_server *s3;			/* the data listener */
 	void (*metrics)(struct buf *out);	/* further metrics, of rooms above this one; may be NULL */

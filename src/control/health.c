@@ -108,6 +108,19 @@ engine_metrics(struct control *c, struct buf *out)
 	metric(out, "caisson_disk_size_bytes", GAUGE, "Size of that file system.", b.disk_size);
 }
 
+static void
+audit_metrics(struct control *c, struct buf *out)
+{
+	struct audit_stats s;
+
+	if (c->audit == NULL)
+		return;
+	audit_stats(c->audit, &s);
+	metric(out, "caisson_audit_lines_written_total", COUNTER, "Lines of the audit log written.", s.written);
+	metric(out, "caisson_audit_lines_dropped_total", COUNTER, "Lines lost because the queue was full, or a line too long.", s.dropped);
+	metric(out, "caisson_audit_lines_failed_total", COUNTER, "Lines lost because the file took no more.", s.failed);
+}
+
 /* A row for each job in each family. */
 static void
 job_metrics(struct control *c, struct buf *out)
@@ -144,6 +157,7 @@ health_metrics(struct control *c, struct http_req *rq)
 	    CAISSON_VERSION);
 	server_metrics(c, &out);
 	engine_metrics(c, &out);
+	audit_metrics(c, &out);
 	job_metrics(c, &out);
 	if (c->metrics != NULL)
 		c->metrics(&out);

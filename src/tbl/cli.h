@@ -76,3 +76,6 @@ CLI("oidc", "ensure", "POST", "/v1/caisson/oidc-config",
     "Trust an identity provider for tokens with this audience.", "caisson oidc ensure https://token.example.com caisson")
 CLI("oidc", "delete", "DELETE", "/v1/caisson/oidc-config/{configId}", "configId --org:?org", "", "",
     "Trust it no longer.", "caisson oidc delete 3f2a")
+
+CLI("master-key", "rotate", "POST", "/v1/caisson/master-key/rotate", "", "", "",
+    "Replace the master key; every secret is encrypted anew, no access key changes (operators).", "caisson master-key rotate")

@@ -20,6 +20,8 @@ COMMAND("bucket", cmd_bucket, "COMMAND [--url URL] [--json] ...",
     "Buckets: list, show, set.", "caisson bucket show models")
 COMMAND("oidc", cmd_oidc, "COMMAND [--url URL] [--json] ...",
     "Identity providers: list, ensure, delete.", "caisson oidc ensure https://token.example.com caisson")
+COMMAND("master-key", cmd_master_key, "COMMAND [--url URL] [--json] ...",
+    "The key that secrets are encrypted under: rotate.", "caisson master-key rotate")
 COMMAND("manual", cmd_manual, "man|bash",
     "Print the manual page, or completion for bash.", "caisson manual bash > /usr/share/bash-completion/completions/caisson")
 COMMAND("version", cmd_version, "", "Print the version.", "caisson version")

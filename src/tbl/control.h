@@ -41,3 +41,4 @@ CONTROL(RevokeToken, DELETE, "/v1/caisson/token/{tokenId}", TOKEN, "cwobject:Rev
 CONTROL(ListOIDCConfig, GET, "/v1/caisson/oidc-config", TOKEN, "cwobject:ListOIDCConfig", api_issuer_list)
 CONTROL(EnsureOIDCConfig, POST, "/v1/caisson/oidc-config", TOKEN, "cwobject:EnsureOIDCConfig", api_issuer_ensure)
 CONTROL(DeleteOIDCConfig, DELETE, "/v1/caisson/oidc-config/{configId}", TOKEN, "cwobject:DeleteOIDCConfig", api_issuer_delete)
+CONTROL(RotateMasterKey, POST, "/v1/caisson/master-key/rotate", OPERATOR, "", api_master_rotate)
