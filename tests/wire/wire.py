@@ -1,9 +1,11 @@
 """Raw sockets: what no client library would send, and exactly what comes back."""
 import contextlib
-import hashlib
 import re
 import socket
 import ssl
+import struct
+import time
+import urllib.request
 
 from s3lib import Client
 
@@ -89,6 +91,11 @@ class Wire:
         self.send(data)
         return self.read(method)
 
+    def reset(self):
+        """Gone without a word of goodbye: RST in place of FIN."""
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.socket.close()
+
     def is_closed(self, timeout=10):
         """Nothing more comes but the end."""
         self.socket.settimeout(timeout)
@@ -101,9 +108,9 @@ class Wire:
 
 
 def head(store, method, path, headers=None, query=None, payload="UNSIGNED-PAYLOAD", version="HTTP/1.1"):
-    """A signed request head as bytes. headers are sent, and signed, as given."""
+    """A signed request head as bytes. Of headers, which are sent as given, those of Amazon's are signed too."""
     client = Client(store.host, store.port, store.key, store.secret)
-    signed = {"x-amz-content-sha256": payload}
+    signed = {"x-amz-content-sha256": payload, **{n: str(v) for n, v in (headers or {}).items() if n.startswith("x-amz-")}}
     pairs = "&".join(f"{n}={v}" if v is not None else f"{n}=" for n, v in sorted((query or {}).items()))
     client.sign(method, path, pairs, signed)
     signed.update(headers or {})
@@ -115,18 +122,28 @@ def put(store, path, body, **headers):
     return head(store, "PUT", path, {"content-length": len(body), **headers}) + body
 
 
-def sha256(body):
-    return hashlib.sha256(body).hexdigest()
-
-
 def resident_kib(store):
     with open(f"/proc/{store.process.pid}/status") as status:
         return int(re.search(r"VmRSS:\s+(\d+)", status.read()).group(1))
 
 
-def descriptors(store):
-    import os
-    return len(os.listdir(f"/proc/{store.process.pid}/fd"))
+def metric(store, name):
+    """A number of the metrics page."""
+    with urllib.request.urlopen(store.control + "/metrics", timeout=20) as page:
+        return float(re.search(rf"^{name} (\S+)$", page.read().decode(), re.M).group(1))
+
+
+def eventually(what, seconds=20):
+    """what() becomes true in time. ASan on a busy machine is slow."""
+    deadline = time.monotonic() + seconds
+    while not what():
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.05)
+
+
+def nothing_held(store, ours=0):
+    """No worker is with a request, and no connection is left but those of the test that idle."""
+    eventually(lambda: metric(store, "caisson_workers_busy") == 0 and metric(store, "caisson_connections") <= ours)
 
 
 @contextlib.contextmanager
