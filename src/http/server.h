@@ -61,7 +61,7 @@ struct http_handler {
 
 struct http_limits {
 	unsigned loops;			/* 0: one a core */
-	unsigned connections;		/* open at once; more are closed at once after a 503 */
+	unsigned connections;		/* open at once; for one more the longest-idle is closed. None is idle: 503 and close */
 	unsigned head_timeout_ms;	/* from its first byte to a whole head */
 	unsigned idle_timeout_ms;	/* between requests */
 	unsigned body_rate_min;		/* bytes/s, either direction, over rate_interval_ms */

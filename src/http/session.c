@@ -16,6 +16,7 @@
 #define LINGER_MS 3000u			/* at most, for a client to notice that it was answered early */
 #define LINGER_DRAINING_MS 200u
 #define LINGER_BYTES (64u << 20)
+#define OVER_MAX 256u			/* connections beyond the limit, while others are being closed for them */
 #define KEPT_BYTES_MAX (64u << 20)	/* beginnings of requests, of all connections of a server */
 
 /* Did the connection stay, waiting on its loop? GONE: closed, with a worker, or in another state that watches by itself. */
@@ -123,7 +124,7 @@ static void
 session_idle(struct session *s)
 {
 	s->state = SESSION_HEAD;
-	s->conn.idle = true;
+	loop_idle(s->lane->loop, &s->conn);
 	session_deadline(s, s->server->limits.idle_timeout_ms);
 }
 
@@ -161,12 +162,12 @@ static bool
 session_settle(struct session *s, struct exchange *x, enum session_after after, uint64_t left, enum loop_how *ret)
 {
 	*ret = LOOP_WAIT;
-	s->conn.idle = false;
+	loop_busy(s->lane->loop, &s->conn);
 	switch (after) {
 	case AFTER_NEXT:
 		session_idle(s);
 		if (x->in.end > x->in.at) {
-			s->conn.idle = false;
+			loop_busy(s->lane->loop, &s->conn);
 			s->kept_fresh = true;
 			if (!kept_store(s, x))
 				return false;
@@ -273,6 +274,7 @@ answered(struct lane *lane, struct session *s, struct exchange *x)
 		s->out_after = after;
 		s->left = left;
 		s->state = SESSION_OUT;
+		loop_busy(lane->loop, &s->conn);
 		session_deadline(s, s->server->limits.rate_interval_ms + (rate > 0 ? s->out.len * 1000 / rate : 0));
 		loop_watch(lane->loop, &s->conn, s->conn.wait_for == POLLIN ? EPOLLIN : EPOLLOUT);
 		return RUN_GONE;
@@ -319,7 +321,7 @@ await_more(struct lane *lane, struct session *s, struct exchange *x, size_t want
 	if (!kept_store(s, x))
 		return refuse_headless(lane, s, x, 503, "Too many requests are on their way.");
 	s->kept_want = want;
-	s->conn.idle = false;
+	loop_busy(s->lane->loop, &s->conn);
 	if (first || body)
 		session_deadline(s, within_ms);
 	return RUN_WAITS;
@@ -337,6 +339,7 @@ hand_off(struct lane *lane, struct session *s, struct exchange *x, enum http_nex
 	memcpy(x->task.note, x->req.id, sizeof(x->task.note));
 	panic_note(NULL);
 	lane->x = NULL;
+	loop_busy(lane->loop, &s->conn);
 	loop_take(lane->loop, &s->conn);
 	if (clients_enter(v->clients, &s->conn.address, x))
 		return RUN_GONE;
@@ -360,7 +363,6 @@ request(struct lane *lane, struct session *s, struct exchange *x, size_t head_le
 	}
 	x->in.at += head_len;
 	x->in.keep = x->in.at;
-	s->conn.idle = false;
 	exchange_begin(x, s, EXCHANGE_HAS_HEAD);
 	x->head_bytes = head_len;
 	kept_drop(s);
@@ -478,7 +480,7 @@ session_out(struct lane *lane, struct session *s)
 	if (s->out_after == AFTER_NEXT && s->kept_len > 0) {
 		s->kept_fresh = true;
 		session_idle(s);
-		s->conn.idle = false;
+		loop_busy(s->lane->loop, &s->conn);
 		session_input(lane, s);
 		return;
 	}
@@ -610,6 +612,19 @@ turn_away(struct lane *lane, struct session *s)
 	session_free(s);
 }
 
+/*
+ * At the limit the connection that has been idle for longest goes, of the loop that gets the new one or else of another:
+ * loops share alike. It goes a moment later, so the limit may be passed for that long.
+ */
+static bool
+make_room(struct http_server *v)
+{
+	for (unsigned i = 0; i < v->limits.loops; i++)
+		if (loop_shed(v->lanes[(v->next_lane - 1 + i) % v->limits.loops].loop))
+			return true;
+	return false;
+}
+
 static void
 on_accepted(void *ctx, struct loop *l, int fd)
 {
@@ -627,7 +642,7 @@ on_accepted(void *ctx, struct loop *l, int fd)
 		session_free(s);
 		return;
 	}
-	if (n >= v->limits.connections) {
+	if (n >= v->limits.connections && (n >= v->limits.connections + OVER_MAX || !make_room(v))) {
 		turn_away(here, s);
 		return;
 	}

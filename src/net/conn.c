@@ -142,6 +142,15 @@ conn_pending(const struct conn *c)
 	return c->ssl != NULL && SSL_has_pending(c->ssl);
 }
 
+bool
+conn_arrived(const struct conn *c)
+{
+	char byte;
+
+	CHECK_OBJ(c, CONN_MAGIC);
+	return conn_pending(c) || recv(c->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) > 0;
+}
+
 /* Under TLS pieces are gathered into one record where they fit, as a packet each would cost more. */
 static ssize_t
 tls_write(struct conn *c, const struct iovec *v, int n)

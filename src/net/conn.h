@@ -33,7 +33,8 @@ struct conn {
 	struct conn *prev, *next;	/* all of the loop, with workers or not; GUARDED_BY(loop->lock) */
 	struct conn *chain;		/* GUARDED_BY(loop->lock) */
 	bool on_loop;			/* GUARDED_BY(loop->lock) */
-	bool idle;			/* for statistics and draining: nothing is under way */
+	bool idle;			/* nothing is under way: it may be closed for another, or when draining; loop_idle() */
+	struct conn *idle_prev, *idle_next;	/* if it is on the loop, in the order they became idle; GUARDED_BY(loop->lock) */
 	uint32_t watched;		/* events in the epoll set; 0: not in it */
 	uint64_t deadline_ms;		/* while on the loop; monotonic */
 };
@@ -49,6 +50,8 @@ int conn_handshake(struct conn *);
 ssize_t conn_read(struct conn *, void *p, size_t max);
 /* Is there something decrypted that no poll will tell of? */
 bool conn_pending(const struct conn *);
+/* Has something come that nobody has read? */
+bool conn_arrived(const struct conn *);
 enum conn_more { CONN_LAST, CONN_MORE };	/* MORE: further bytes follow at once, a packet may wait for them */
 /* Drop the first done bytes of n pieces, and empty pieces in front. */
 void iovec_advance(struct iovec **, int *n, size_t done);

@@ -3,7 +3,7 @@
  *
  * Under the lock: the list, and who has each connection. Only the loop's thread waits, calls back, and
  * closes what is on the loop, so an event in hand always names a connection that still exists: nothing but
- * the event of a connection itself and the sweep after the batch can remove it.
+ * the event of a connection itself, and what comes after the batch (shedding, the sweep), can remove it.
  */
 #include "net/loop.h"
 
@@ -22,6 +22,7 @@
 #define ACCEPTS_MAX 64			/* in a row, before connections get their turn */
 #define SWEEP_MS 250
 #define SWEEP_DRAINING_MS 20
+#define SHED_TRIES 8			/* idle connections looked at for one whose next request is not on its way */
 #define ACCEPT_PAUSE_MS 100		/* after running out of descriptors or memory */
 #define STACK_BYTES (1u << 20)
 
@@ -39,9 +40,11 @@ struct loop {
 	struct lock lock;
 	struct conn *all;		/* GUARDED_BY(lock), like all below */
 	struct conn *ready;		/* event() is due without epoll */
-	unsigned n, on_loop;
+	struct conn *idle_first, *idle_last;	/* on the loop and idle; the first is idle for longest */
+	unsigned n, on_loop, idle;
 	uint64_t drain_ms;		/* deadline; UINT64_MAX: not draining */
 	atomic_bool drain;		/* set once, under the lock; read without */
+	atomic_uint shed;		/* of the idle ones, how many are to be closed; changed under the lock, read without */
 };
 
 static void
@@ -107,6 +110,34 @@ list_remove(struct loop *l, struct conn *c) REQUIRES(l->lock)
 	l->n--;
 }
 
+static void
+idle_append(struct loop *l, struct conn *c) REQUIRES(l->lock)
+{
+	c->idle_prev = l->idle_last;
+	c->idle_next = NULL;
+	if (l->idle_last != NULL)
+		l->idle_last->idle_next = c;
+	else
+		l->idle_first = c;
+	l->idle_last = c;
+	l->idle++;
+}
+
+static void
+idle_unlink(struct loop *l, struct conn *c) REQUIRES(l->lock)
+{
+	assert(l->idle > 0);
+	if (c->idle_prev != NULL)
+		c->idle_prev->idle_next = c->idle_next;
+	else
+		l->idle_first = c->idle_next;
+	if (c->idle_next != NULL)
+		c->idle_next->idle_prev = c->idle_prev;
+	else
+		l->idle_last = c->idle_prev;
+	l->idle--;
+}
+
 /* From here on the loop's thread may have it any moment. */
 static void
 put_on_loop(struct loop *l, struct conn *c, enum loop_how how) REQUIRES(l->lock)
@@ -114,6 +145,8 @@ put_on_loop(struct loop *l, struct conn *c, enum loop_how how) REQUIRES(l->lock)
 	assert(c->watched == 0 && !c->on_loop);
 	c->on_loop = true;
 	l->on_loop++;
+	if (c->idle)
+		idle_append(l, c);
 	if (how == LOOP_READY) {
 		c->chain = l->ready;
 		l->ready = c;
@@ -170,6 +203,15 @@ unwatch(struct loop *l, struct conn *c)
 	c->watched = 0;
 }
 
+static void
+take_off_loop(struct loop *l, struct conn *c) REQUIRES(l->lock)
+{
+	if (c->idle)
+		idle_unlink(l, c);
+	c->on_loop = false;
+	l->on_loop--;
+}
+
 void
 loop_take(struct loop *l, struct conn *c)
 {
@@ -177,8 +219,7 @@ loop_take(struct loop *l, struct conn *c)
 	unwatch(l, c);
 	lock_take(&l->lock);
 	assert(c->on_loop);
-	c->on_loop = false;
-	l->on_loop--;
+	take_off_loop(l, c);
 	lock_drop(&l->lock);
 }
 
@@ -190,10 +231,50 @@ loop_remove(struct loop *l, struct conn *c)
 	unwatch(l, c);
 	lock_take(&l->lock);
 	if (c->on_loop)
-		l->on_loop--;
-	c->on_loop = false;
+		take_off_loop(l, c);
 	list_remove(l, c);
 	lock_drop(&l->lock);
+}
+
+void
+loop_idle(struct loop *l, struct conn *c)
+{
+	CHECK_OBJ(c, CONN_MAGIC);
+	lock_take(&l->lock);
+	if (c->on_loop && c->idle)
+		idle_unlink(l, c);
+	if (c->on_loop)
+		idle_append(l, c);
+	c->idle = true;
+	lock_drop(&l->lock);
+}
+
+void
+loop_busy(struct loop *l, struct conn *c)
+{
+	CHECK_OBJ(c, CONN_MAGIC);
+	if (!c->idle)
+		return;
+	lock_take(&l->lock);
+	if (c->on_loop)
+		idle_unlink(l, c);
+	c->idle = false;
+	lock_drop(&l->lock);
+}
+
+bool
+loop_shed(struct loop *l)
+{
+	bool can;
+
+	CHECK_OBJ(l, LOOP_MAGIC);
+	lock_take(&l->lock);
+	can = l->shed < l->idle;
+	l->shed += can;
+	lock_drop(&l->lock);
+	if (can)
+		loop_wake(l);
+	return can;
 }
 
 /* Until nobody is waiting, or for long enough. Running out of descriptors is waited out, not spun on. */
@@ -242,6 +323,27 @@ run_ready(struct loop *l)
 	for (; c != NULL; c = next) {
 		next = c->chain;
 		l->ops->event(l->ctx, l, c);
+	}
+}
+
+/*
+ * Close what loop_shed() was promised. A connection whose next request is on its way is spared, if one of the next is not: the
+ * client would see it die with a request on it.
+ */
+static void
+shed_some(struct loop *l)
+{
+	struct conn *c;
+
+	while (atomic_load_explicit(&l->shed, memory_order_relaxed) > 0) {
+		lock_take(&l->lock);
+		c = l->idle_first;
+		for (unsigned i = 0; c != NULL && c->idle_next != NULL && i < SHED_TRIES && conn_arrived(c); i++)
+			c = c->idle_next;
+		l->shed = c == NULL ? 0 : l->shed - 1;
+		lock_drop(&l->lock);
+		if (c != NULL)
+			l->ops->expired(l->ctx, l, c);
 	}
 }
 
@@ -318,6 +420,7 @@ loop_main(void *arg)
 		if (n < 0 && errno != EINTR)
 			PANIC("epoll_wait: errno %d", errno);
 		dispatch(l, e, n);
+		shed_some(l);
 		if (draining)
 			accept_stop(l);
 		now = clock_mono_ms();

@@ -18,7 +18,7 @@ struct loop;
 struct loop_ops {
 	/* The connection is readable, writable or broken, or was given back as LOOP_READY. */
 	void (*event)(void *ctx, struct loop *, struct conn *);
-	/* Its deadline has passed, or the loop drains and it is idle. The callee removes it, or sets a new deadline. */
+	/* Its deadline has passed, or it is idle and the loop drains or needs its place. The callee removes it, or sets a new deadline. */
 	void (*expired)(void *ctx, struct loop *, struct conn *);
 	/* A new socket, non-blocking. */
 	void (*accepted)(void *ctx, struct loop *, int fd);
@@ -44,6 +44,11 @@ void loop_take(struct loop *, struct conn *);
 void loop_give(struct loop *, struct conn *, enum loop_how);
 /* Forget it; the caller closes it then. Loop thread if it is on the loop, else the worker that has it. */
 void loop_remove(struct loop *, struct conn *);
+/* Nothing is under way on it, from now on; or something is. By whoever has it. */
+void loop_idle(struct loop *, struct conn *);
+void loop_busy(struct loop *, struct conn *);
+/* Have the connection closed, soon, that has been idle for longest. false: there is none, but for those that go already. Any thread. */
+bool loop_shed(struct loop *);
 /* What to wait for (EPOLLIN, EPOLLOUT). Loop thread, connection on the loop. */
 void loop_watch(struct loop *, struct conn *, uint32_t events);
 

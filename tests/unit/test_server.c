@@ -485,32 +485,68 @@ TEST(server_workers_of_one_client)
 	toy_stop(&t, 1000);
 }
 
+/* For one too many the longest-idle connection goes; only when all have something under way the new one is turned away. */
 TEST(server_too_many_connections)
 {
 	struct http_limits lim = toy_limits;
 	struct http_server_stats s;
-	struct answer a;
 	struct toy t;
-	int fd[3];
+	int fd[5];
 
-	lim.connections = 2;
-	toy_start(&t, &lim, 1, 16, 0, NULL);
-	for (int i = 0; i < 2; i++) {
+	lim.connections = 3;
+	lim.loops = 1;
+	toy_start(&t, &lim, 2, 16, 0, NULL);
+	for (int i = 0; i < 3; i++) {
 		fd[i] = dial(&t);
 		EXPECT_EQ("first", ask(fd[i], GET("/quick")).status, 200);
 	}
-	fd[2] = dial(&t);
-	a = hear(fd[2], WITH_BODY);
-	EXPECT_EQ("one too many", a.status, 503);
-	close(fd[2]);
+	EXPECT_EQ("used again, on the loop", ask(fd[0], GET("/quick")).status, 200);
+	EXPECT_EQ("used again, by a worker", ask(fd[1], GET("/full")).status, 200);
+	fd[3] = dial(&t);
+	EXPECT_EQ("one more", ask(fd[3], GET("/quick")).status, 200);
+	EXPECT(is_closed(fd[2], 5000));
+	EXPECT(!is_closed(fd[0], 50));
+	EXPECT(say(fd[0], "GET /qu"));
+	EXPECT(say(fd[1], GET("/sleep/1500")));
+	EXPECT(say(fd[3], "PUT /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n"));
+	usleep(200000);
+	fd[4] = dial(&t);
+	EXPECT_EQ("none is idle", hear(fd[4], WITH_BODY).status, 503);
+	close(fd[4]);
 	http_server_stats(t.server, &s);
-	EXPECT_EQ("connections", s.connections, 2);
-	close(fd[0]);
-	usleep(100000);
-	fd[2] = dial(&t);
-	EXPECT_EQ("room again", ask(fd[2], GET("/quick")).status, 200);
-	close(fd[1]);
-	close(fd[2]);
+	EXPECT_EQ("connections", s.connections, 3);
+	EXPECT_EQ("none was hurt", ask(fd[0], "ick HTTP/1.1\r\nHost: x\r\n\r\n").status, 200);
+	EXPECT_EQ("none was hurt", hear(fd[1], WITH_BODY).status, 200);
+	EXPECT_EQ("none was hurt", ask(fd[3], "123456789").status, 200);
+	fd[4] = dial(&t);
+	EXPECT_EQ("room again", ask(fd[4], GET("/quick")).status, 200);
+	EXPECT(is_closed(fd[0], 5000));
+	for (int i = 0; i < 5; i++)
+		close(fd[i]);
+	toy_stop(&t, 1000);
+}
+
+/* Many more at once than there may be, over several loops: as many as may be are served, and no more stay open. */
+TEST(server_too_many_at_once)
+{
+	struct http_limits lim = toy_limits;
+	struct http_server_stats s;
+	struct toy t;
+	int fd[300], served = 0;
+
+	lim.connections = 20;
+	toy_start(&t, &lim, 2, 16, 0, NULL);
+	for (size_t i = 0; i < COUNT(fd); i++) {
+		fd[i] = dial(&t);
+		EXPECT(fd[i] >= 0 && say(fd[i], GET("/quick")));
+	}
+	for (size_t i = 0; i < COUNT(fd); i++)
+		served += hear(fd[i], WITH_BODY).status == 200;
+	EXPECT(served >= 20);
+	http_server_stats(t.server, &s);
+	EXPECT(s.connections <= 20);
+	for (size_t i = 0; i < COUNT(fd); i++)
+		close(fd[i]);
 	toy_stop(&t, 1000);
 }
 
