@@ -1,9 +1,11 @@
 /*
  * pool.c - worker threads and their two queues.
  *
- * Invariants, under the lock: tasks wait only while no worker that may run them is idle; at most
- * threads - reserve workers run large tasks. Of what waits, the older goes first, but a large task
- * at its limit lets small ones pass.
+ * Of what waits, the older goes first, but a large task at its limit (threads - reserve workers run large ones) lets small ones pass.
+ *
+ * Waking a thread costs more than many tasks do, so one is woken at a time: whoever puts a task wakes a worker unless one is on its
+ * way already; the worker that takes a task wakes the next one first, if more tasks wait. So tasks wait only while no worker that
+ * may run them is idle, or one is on its way; and a busy worker that comes first takes the task without any waking.
  */
 #include "net/pool.h"
 
@@ -24,9 +26,9 @@ struct worker {
 	char name[16];
 	struct cond wake;
 	struct worker *next_idle;	/* GUARDED_BY(pool->lock), like all below */
-	struct pool_task *task;		/* given, not begun */
-	enum pool_class class;		/* of that task and of the one that runs */
+	bool idle;			/* in the list of them */
 	bool busy;
+	enum pool_class class;		/* of the task that runs */
 	uint64_t since_ns;
 	char note[POOL_NOTE_LEN + 1];
 };
@@ -42,17 +44,44 @@ struct pool {
 	struct lock lock;
 	unsigned threads, queue_max, large_max;
 	struct worker *worker;		/* threads of them */
-	struct worker *idle;		/* GUARDED_BY(lock); the warmest first */
-	struct queue queue[CLASSES];	/* GUARDED_BY(lock) */
-	unsigned running[CLASSES];	/* GUARDED_BY(lock); given to a worker and not ended */
+	struct worker *idle;		/* GUARDED_BY(lock), like all below; the warmest first */
+	unsigned nidle;
+	bool waking;			/* one has been taken from the idle ones and has not looked at the queues yet */
+	struct queue queue[CLASSES];
+	unsigned running[CLASSES];
 	uint64_t tasks, refused, wait_ns;
 	bool stop;
 };
+
+/* How many more tasks of this class may run. */
+static unsigned
+left_to_run(const struct pool *p, enum pool_class c)
+{
+	unsigned large = p->large_max - p->running[POOL_LARGE];
+
+	return c == POOL_LARGE && large < p->nidle ? large : p->nidle;
+}
 
 static bool
 may_run(const struct pool *p, enum pool_class c)
 {
 	return c == POOL_SMALL || p->running[POOL_LARGE] < p->large_max;
+}
+
+/* The idle worker that must be woken now; NULL: none. The caller signals it without the lock, as it will take that first. */
+static struct worker *
+wake_next(struct pool *p) REQUIRES(p->lock)
+{
+	struct worker *w = p->idle;
+	bool waits = p->queue[POOL_SMALL].n > 0 || (p->queue[POOL_LARGE].n > 0 && may_run(p, POOL_LARGE));
+
+	if (w == NULL || p->waking || !waits || p->stop)
+		return NULL;
+	p->idle = w->next_idle;
+	p->nidle--;
+	w->idle = false;
+	p->waking = true;
+	return w;
 }
 
 /* A waiting task that may run now, the oldest; NULL: none. */
@@ -77,11 +106,10 @@ queue_take(struct pool *p, enum pool_class *ret_class) REQUIRES(p->lock)
 
 /* Count the task as running and remember what it is. */
 static void
-worker_assign(struct pool *p, struct worker *w, struct pool_task *task, enum pool_class c) REQUIRES(p->lock)
+worker_assign(struct pool *p, struct worker *w, const struct pool_task *task, enum pool_class c) REQUIRES(p->lock)
 {
 	uint64_t now = clock_mono_ns();
 
-	w->task = task;
 	w->class = c;
 	w->busy = true;
 	w->since_ns = now;
@@ -91,46 +119,65 @@ worker_assign(struct pool *p, struct worker *w, struct pool_task *task, enum poo
 	p->wait_ns += now - task->queued_ns;
 }
 
+static void
+worker_rest(struct pool *p, struct worker *w) REQUIRES(p->lock)
+{
+	w->idle = true;
+	w->next_idle = p->idle;
+	p->idle = w;
+	p->nidle++;
+	while (w->idle && !p->stop)
+		cond_wait(&w->wake, &p->lock);
+	p->waking = false;
+}
+
 static void *
 worker_main(void *arg)
 {
-	struct worker *w = arg;
+	struct worker *w = arg, *next;
 	struct pool *p = w->pool;
 	struct pool_task *task;
 	enum pool_class c;
 
 	lock_take(&p->lock);
 	for (;;) {
-		if (w->task == NULL && (task = queue_take(p, &c)) != NULL)
-			worker_assign(p, w, task, c);
-		if (w->task == NULL && p->stop)
+		task = queue_take(p, &c);
+		if (task == NULL && p->stop)
 			break;
-		if (w->task == NULL) {
-			w->next_idle = p->idle;
-			p->idle = w;
-			while (w->task == NULL && !p->stop)
-				cond_wait(&w->wake, &p->lock);
+		if (task == NULL) {
+			worker_rest(p, w);
 			continue;
 		}
-		task = w->task;
-		w->task = NULL;
+		worker_assign(p, w, task, c);
+		next = wake_next(p);
 		lock_drop(&p->lock);
+		if (next != NULL)
+			cond_signal(&next->wake);
 		task->run(task);
 		lock_take(&p->lock);
 		w->busy = false;
-		assert(p->running[w->class] > 0);
-		p->running[w->class]--;
+		assert(p->running[c] > 0);
+		p->running[c]--;
 	}
 	lock_drop(&p->lock);
 	return NULL;
+}
+
+/* Tasks that an idle worker is about to take do not count as waiting. */
+static bool
+queue_has_room(const struct pool *p, enum pool_class c) REQUIRES(p->lock)
+{
+	unsigned soon = left_to_run(p, c), waiting = p->queue[POOL_SMALL].n + p->queue[POOL_LARGE].n;
+
+	return p->queue[c].n < p->queue[c].max + soon && waiting < p->queue_max + soon;
 }
 
 bool
 pool_put(struct pool *p, struct pool_task *task, enum pool_class c)
 {
 	struct queue *q = &p->queue[c];
-	struct worker *w;
-	bool taken = true;
+	struct worker *w = NULL;
+	bool taken;
 
 	CHECK_OBJ(p, POOL_MAGIC);
 	assert(task->run != NULL);
@@ -138,20 +185,18 @@ pool_put(struct pool *p, struct pool_task *task, enum pool_class c)
 	task->queued_ns = clock_mono_ns();
 	lock_take(&p->lock);
 	assert(!p->stop);
-	if (p->idle != NULL && may_run(p, c)) {
-		w = p->idle;
-		p->idle = w->next_idle;
-		worker_assign(p, w, task, c);
-		cond_signal(&w->wake);
-	} else if (q->n < q->max && p->queue[POOL_SMALL].n + p->queue[POOL_LARGE].n < p->queue_max) {
+	taken = queue_has_room(p, c);
+	if (taken) {
 		*q->last = task;
 		q->last = &task->next;
 		q->n++;
+		w = wake_next(p);
 	} else {
 		p->refused++;
-		taken = false;
 	}
 	lock_drop(&p->lock);
+	if (w != NULL)
+		cond_signal(&w->wake);
 	return taken;
 }
 
@@ -195,10 +240,10 @@ pool_free(struct pool **pp)
 	for (unsigned i = 0; i < p->threads; i++)
 		cond_signal(&p->worker[i].wake);
 	lock_drop(&p->lock);
-	for (unsigned i = 0; i < p->threads; i++) {
+	for (unsigned i = 0; i < p->threads; i++)
 		pthread_join(p->worker[i].thread, NULL);
-		cond_done(&p->worker[i].wake);
-	}
+	for (unsigned i = 0; i < p->threads; i++)
+		cond_done(&p->worker[i].wake);	/* by now no other worker can be about to signal it */
 	assert(p->queue[POOL_SMALL].n + p->queue[POOL_LARGE].n == 0);
 	lock_done(&p->lock);
 	free(p->worker);

@@ -122,6 +122,28 @@ TEST(pool_free_runs_what_waits)
 	gate_done(&g);
 }
 
+/* Workers are woken one after the other: none of them may be forgotten when those before it stand still. */
+TEST(pool_all_workers_work)
+{
+	struct pool *p = pool_new("test", 8, 1, 0);
+	struct work w[8];
+	struct gate g;
+
+	for (unsigned round = 0; round < 200; round++) {
+		gate_init(&g);
+		for (unsigned i = 0; i < COUNT(w); i++) {
+			w[i] = (struct work){ .task.run = work_run, .gate = &g, .waits = true };
+			while (!pool_put(p, &w[i].task, i % 2 ? POOL_LARGE : POOL_SMALL))
+				sched_yield();
+		}
+		EXPECT(gate_await(&g, COUNT(w), 0));
+		gate_open(&g);
+		EXPECT(gate_await(&g, 0, COUNT(w)));
+		gate_done(&g);
+	}
+	pool_free(&p);
+}
+
 TEST(pool_queue_is_bounded)
 {
 	struct pool *p = pool_new("test", 2, 4, 0);
