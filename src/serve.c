@@ -25,6 +25,7 @@
 #include "job/jobs.h"
 #include "notify.h"
 #include "s3/dispatch.h"
+#include "s3/expiry.h"
 #include "s3/metrics.h"
 #include "s3/sigv4.h"
 
@@ -99,9 +100,11 @@ fill_store(struct server *s)
 	struct store *t = &s->store;
 
 	t->signing = signing_cache_new();
+	t->expiry = expiry_new();
 	t->dialect = c->s3_dialect == 0 ? DIALECT_CAIOS : DIALECT_AWS;
 	t->require_virtual_host = c->require_virtual_host;
 	t->verify_reads = c->verify_reads;
+	t->day_seconds = (unsigned)c->lifecycle_day_seconds;
 	t->inline_max = c->inline_max;
 	t->put_max = PUT_MAX;
 	t->domains = c->domains.at;
@@ -189,6 +192,7 @@ server_close(struct server *s)
 	pool_free(&s->control_pool);
 	tls_close(&s->tls);
 	signing_cache_free(&s->store.signing);
+	expiry_free(&s->store.expiry);
 	oidc_free(&s->control.oidc);
 	access_close(&s->store.access);
 	audit_close(&s->store.audit);

@@ -10,6 +10,7 @@
 #include "base/panic.h"
 #include "http/xml_out.h"
 #include "s3/answer.h"
+#include "s3/expiry.h"
 #include "s3/find.h"
 #include "s3/handlers.h"
 #include "s3/multipart.h"
@@ -248,6 +249,7 @@ s3_complete_upload(struct s3_req *rq)
 		xml_text(&b, "ChecksumType", checksum_type_name(o.checksum.type));
 	xml_close(&b, "CompleteMultipartUploadResult");
 	answer_version(rq, version);
+	TRY(answer_expiration(rq, &o));
 	sse_c_headers(rq, &o.sse);
 	return answer_xml(rq, &b);
 }

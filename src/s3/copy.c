@@ -12,6 +12,7 @@
 #include "http/xml_out.h"
 #include "s3/answer.h"
 #include "s3/copy_bytes.h"
+#include "s3/expiry.h"
 #include "s3/find.h"
 #include "s3/handlers.h"
 #include "s3/headers.h"
@@ -253,8 +254,10 @@ s3_copy_object(struct s3_req *rq)
 	e = copy_until_fresh(&c, &conditions, &o, &version);
 	if (err_ok(e)) {
 		write_result(&c, "CopyObjectResult", o.modified_ms, o.etag, &o.checksum, o.parts, &b);
-		if (!c.alive.begun)
+		if (!c.alive.begun) {
 			answer_version(rq, version);
+			e = answer_expiration(rq, &o);
+		}
 	}
 	return alive_answer(&c.alive, e, &b);
 }

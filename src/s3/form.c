@@ -13,6 +13,7 @@
 #include "http/xml_out.h"
 #include "s3/answer.h"
 #include "s3/authorize.h"
+#include "s3/expiry.h"
 #include "s3/find.h"
 #include "s3/form_data.h"
 #include "s3/form_policy.h"
@@ -403,6 +404,7 @@ answer_form(struct form *f, const struct object *o, struct version_id version)
 
 	answer_etag(rq, o->etag);
 	answer_version(rq, version);
+	TRY(answer_expiration(rq, o));
 	answer_checksum(rq, &o->checksum, 0);
 	sse_c_headers(rq, &o->sse);
 	if (!str_empty(f->redirect))

@@ -10,6 +10,7 @@
 #include "http/range.h"
 #include "s3/answer.h"
 #include "s3/checksum.h"
+#include "s3/expiry.h"
 #include "s3/find.h"
 #include "s3/handlers.h"
 #include "s3/headers.h"
@@ -177,6 +178,7 @@ object_answer(struct s3_req *rq, const struct object *o, struct range *ret)
 	if (err_ok(e) || err_is(e, S3_NotModified))
 		answer_object(rq, o);
 	TRY(e);
+	TRY(answer_expiration(rq, o));
 	TRY(range_find(rq, o, &r));
 	resp_status(rq->resp, r.partial ? 206 : 200);
 	if (r.partial)

@@ -11,6 +11,7 @@
 #include "base/text.h"
 #include "http/xml_out.h"
 #include "s3/answer.h"
+#include "s3/expiry.h"
 #include "s3/handlers.h"
 #include "s3/headers.h"
 #include "s3/store.h"
@@ -68,6 +69,7 @@ s3_create_upload(struct s3_req *rq)
 		resp_header(rq->resp, STR("x-amz-checksum-type"), checksum_type_name(u.checksum_type));
 	}
 	sse_c_headers(rq, &u.sse);
+	TRY(answer_abortion(rq, &u));
 	return answer_xml(rq, &b);
 }
 

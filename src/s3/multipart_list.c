@@ -3,6 +3,7 @@
  */
 #include "http/xml_out.h"
 #include "s3/answer.h"
+#include "s3/expiry.h"
 #include "s3/handlers.h"
 #include "s3/headers.h"
 #include "s3/list.h"
@@ -101,6 +102,7 @@ s3_list_parts(struct s3_req *rq)
 		write_part(rq, &b, &part[i]);
 	write_checksum_kind(&b, &u);
 	xml_close(&b, "ListPartsResult");
+	TRY(answer_abortion(rq, &u));
 	return answer_xml(rq, &b);
 }
 

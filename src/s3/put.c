@@ -6,6 +6,7 @@
  * asked again, atomically, by catalog_put().
  */
 #include "s3/answer.h"
+#include "s3/expiry.h"
 #include "s3/find.h"
 #include "s3/handlers.h"
 #include "s3/headers.h"
@@ -61,6 +62,7 @@ s3_put_object(struct s3_req *rq)
 	}
 	answer_etag(rq, o.etag);
 	answer_version(rq, version);
+	TRY(answer_expiration(rq, &o));
 	answer_checksum(rq, &o.checksum, 0);
 	sse_c_headers(rq, &sse);
 	return answer_empty(rq, 200);

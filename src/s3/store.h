@@ -7,6 +7,7 @@
 #include "blob/blob.h"
 #include "meta/catalog.h"
 
+struct expiry;			/* s3/expiry.h */
 struct signing_cache;		/* s3/sigv4.h */
 struct audit;			/* access/audit.h, may be NULL */
 
@@ -26,6 +27,7 @@ struct store {
 	struct blobs *blobs;
 	struct access *access;
 	struct signing_cache *signing;
+	struct expiry *expiry;
 	struct audit *audit;
 	/* From parameters (tbl/params.h); fixed at start. */
 	enum dialect dialect;
