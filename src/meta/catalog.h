@@ -104,6 +104,8 @@ struct bucket_usage {
 	int64_t markers, uploads;
 };
 err catalog_usage(struct catalog *, uint32_t space, struct arena *, struct bucket_usage *ret);
+/* From the row N as it was read. */
+err catalog_usage_read(str raw, struct bucket_usage *ret);
 
 /* ---- conditions ---- */
 

@@ -127,21 +127,13 @@ catalog_config_set(struct catalog *c, const struct bucket *b, enum bucket_config
 }
 
 err_v
-catalog_usage(struct catalog *c, uint32_t space, struct arena *a, struct bucket_usage *ret)
+catalog_usage_read(str raw, struct bucket_usage *ret)
 {
-	struct row_key row = row_counters();
 	int64_t n[COUNTER_COUNT] = { 0 };
 	struct bucket_usage u = { .markers = 0 };
-	str raw;
-	err_v e;
 
-	CHECK_OBJ(c, CATALOG_MAGIC);
-	e = kv_get(c->kv, space, row_str(&row), KV_MAY_BLOCK, a, &raw);
-	if (!err_is(e, ERR_NOT_FOUND.code)) {
-		TRY(e);
-		if (!kv_counters(raw, n, COUNTER_COUNT))
-			return err_errno(EBADMSG, "counters of a bucket");
-	}
+	if (!kv_counters(raw, n, COUNTER_COUNT))
+		return err_errno(EBADMSG, "counters of a bucket");
 	for (int i = 0; i < CLASS_COUNT; i++) {
 		u.objects[i] = n[COUNTER_OBJECTS + i];
 		u.bytes[i] = n[COUNTER_BYTES + i];
@@ -151,4 +143,20 @@ catalog_usage(struct catalog *c, uint32_t space, struct arena *a, struct bucket_
 	u.uploads = n[COUNTER_UPLOADS];
 	*ret = u;
 	return ERR_OK;
+}
+
+err_v
+catalog_usage(struct catalog *c, uint32_t space, struct arena *a, struct bucket_usage *ret)
+{
+	struct row_key row = row_counters();
+	str raw;
+	err_v e;
+
+	CHECK_OBJ(c, CATALOG_MAGIC);
+	e = kv_get(c->kv, space, row_str(&row), KV_MAY_BLOCK, a, &raw);
+	if (err_is(e, ERR_NOT_FOUND.code))
+		raw = STR_NONE;			/* all zeros */
+	else
+		TRY(e);
+	return catalog_usage_read(raw, ret);
 }

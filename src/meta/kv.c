@@ -70,8 +70,8 @@ kv_get(struct kv *kv, uint32_t space, str key, enum kv_wait wait, struct arena *
 	return kv->ops->get(kv, kv_full_str(&full), wait, a, ret);
 }
 
-err_v
-kv_scan(struct kv *kv, uint32_t space, str from, str to, struct kv_iter **ret)
+static err_v
+scan(struct kv *kv, uint32_t space, str from, str to, enum kv_keep keep, struct kv_iter **ret)
 {
 	struct kv_full f, t;
 	struct kv_iter *it;
@@ -81,11 +81,23 @@ kv_scan(struct kv *kv, uint32_t space, str from, str to, struct kv_iter **ret)
 		return err_errno(EINVAL, "scan of the index: bound longer than a key");
 	if (str_cmp(kv_full_str(&f), kv_full_str(&t)) > 0)
 		f = t;			/* empty, and no engine need think about it */
-	TRY(kv->ops->scan(kv, &f, &t, &it));
+	TRY(kv->ops->scan(kv, &f, &t, keep, &it));
 	CHECK_OBJ(it, KV_ITER_MAGIC);
 	assert(it->kv == kv);
 	*ret = it;
 	return ERR_OK;
+}
+
+err_v
+kv_scan(struct kv *kv, uint32_t space, str from, str to, struct kv_iter **ret)
+{
+	return scan(kv, space, from, to, KV_KEEP, ret);
+}
+
+err_v
+kv_scan_once(struct kv *kv, uint32_t space, str from, str to, struct kv_iter **ret)
+{
+	return scan(kv, space, from, to, KV_READ_ONCE, ret);
 }
 
 static void

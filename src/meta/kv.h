@@ -36,6 +36,7 @@ enum kv_wait { KV_MAY_BLOCK, KV_NO_WAIT };
 struct kv_options {
 	uint64_t cache_bytes;
 	int background_threads;
+	bool read_only;		/* a store that is there and nobody has open: commits answer -EROFS, and nothing on disk changes */
 };
 err kv_open(str url, const struct kv_options *, struct kv **ret);
 void kv_close(struct kv **);
@@ -52,6 +53,8 @@ err kv_get(struct kv *, uint32_t space, str key, enum kv_wait, struct arena *, s
  * until the next call on the iterator.
  */
 err kv_scan(struct kv *, uint32_t space, str from, str to, struct kv_iter **ret);
+/* The same, for jobs that read everything once: the cache keeps what it has. */
+err kv_scan_once(struct kv *, uint32_t space, str from, str to, struct kv_iter **ret);
 bool kv_iter_valid(struct kv_iter *);	/* at a row? false: at the end, or failed */
 str kv_iter_key(struct kv_iter *);
 str kv_iter_value(struct kv_iter *);

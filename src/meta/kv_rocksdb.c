@@ -145,7 +145,7 @@ iter_of(struct kv_iter *it)
 
 /* The bounds are told to RocksDB: it skips tables without a key between them, and does not read past the end. */
 static err_v
-rocks_scan(struct kv *kv, const struct kv_full *from, const struct kv_full *to, struct kv_iter **ret)
+rocks_scan(struct kv *kv, const struct kv_full *from, const struct kv_full *to, enum kv_keep keep, struct kv_iter **ret)
 {
 	struct rocks *r = rocks_of(kv);
 	struct rocks_iter *it = MEM_NEW(struct rocks_iter);
@@ -154,6 +154,7 @@ rocks_scan(struct kv *kv, const struct kv_full *from, const struct kv_full *to, 
 	it->options = rocksdb_readoptions_create();
 	rocksdb_readoptions_set_iterate_lower_bound(it->options, it->base.from.p, it->base.from.len);
 	rocksdb_readoptions_set_iterate_upper_bound(it->options, it->base.to.p, it->base.to.len);
+	rocksdb_readoptions_set_fill_cache(it->options, keep == KV_KEEP);
 	it->it = rocksdb_create_iterator(r->db, it->options);
 	atomic_fetch_add(&r->iterators, 1);
 	rocksdb_iter_seek(it->it, from->p, from->len);
@@ -395,6 +396,8 @@ rocks_commit(struct kv *kv, const struct kv_batch *b)
 	size_t n;
 	err_v e;
 
+	if (r->read_only)
+		return err_errno(EROFS, "the index is open for reading only");
 	TRY(refuse_if_poisoned(r));
 	n = stripes_for(r, b, stripe);
 	stripes_take(r->stripes, stripe, n);

@@ -18,6 +18,7 @@ struct rocks {
 	struct kv base;
 	char dir[ROCKS_DIR_MAX];
 	int dir_fd;			/* flock()ed: the store is ours */
+	bool read_only;
 	rocksdb_t *db;
 	rocksdb_options_t *options;
 	rocksdb_cache_t *cache;

@@ -91,7 +91,7 @@ options_new(const struct kv_options *want, rocksdb_cache_t *cache, int recovery)
 	rocksdb_options_t *o = rocksdb_options_create();
 
 	set_tables(o, cache);
-	rocksdb_options_set_create_if_missing(o, 1);
+	rocksdb_options_set_create_if_missing(o, !want->read_only);
 	rocksdb_options_set_merge_operator(o, rocksdb_mergeoperator_create(NULL, merge_destroy, merge_full, merge_partial,
 	    merge_free, merge_name));
 	rocksdb_options_set_compression(o, rocksdb_lz4_compression);
@@ -120,9 +120,9 @@ options_new(const struct kv_options *want, rocksdb_cache_t *cache, int recovery)
 static err_v
 take_directory(struct rocks *r)
 {
-	if (mkdir(r->dir, 0700) == 0)
+	if (!r->read_only && mkdir(r->dir, 0700) == 0)
 		TRY(file_flush_parent(r->dir));
-	else if (errno != EEXIST)
+	else if (!r->read_only && errno != EEXIST)
 		return err_errno(errno, "make the index's directory %s", r->dir);
 	r->dir_fd = open(r->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (r->dir_fd < 0)
@@ -179,11 +179,13 @@ open_db(struct rocks *r, const struct kv_options *want)
 	char *message = NULL;
 	bool torn = false;
 
+	r->read_only = want->read_only;
 	TRY(take_directory(r));
 	TRY(rocks_log_check(r->dir, &torn));
 	r->cache = rocksdb_cache_create_lru(cache_bytes);
 	r->options = options_new(want, r->cache, torn ? RECOVER_POINT_IN_TIME : RECOVER_TOLERATE_TAIL);
-	r->db = rocksdb_open(r->options, r->dir, &message);
+	r->db = r->read_only ? rocksdb_open_for_read_only(r->options, r->dir, 0, &message) :
+	    rocksdb_open(r->options, r->dir, &message);
 	return rocks_err(message);
 }
 
@@ -214,7 +216,7 @@ rocks_close(struct kv *kv)
 	char *message = NULL;
 
 	assert(atomic_load(&r->iterators) == 0);
-	if (!atomic_load(&r->poisoned)) {
+	if (!r->read_only && !atomic_load(&r->poisoned)) {
 		flush = rocksdb_flushoptions_create();
 		rocksdb_flush(r->db, flush, &message);
 		rocksdb_flushoptions_destroy(flush);
