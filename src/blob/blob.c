@@ -43,6 +43,12 @@ blobs_close(struct blobs **sp)
 	*sp = NULL;
 }
 
+static err_v
+refuse_if_read_only(const struct blobs *s)
+{
+	return s->options.read_only ? err_errno(EROFS, "the blob store is open for reading only") : ERR_OK;
+}
+
 err_v
 blob_begin(struct blobs *s, struct id id, uint64_t size_hint, struct blob_writer **ret)
 {
@@ -50,6 +56,7 @@ blob_begin(struct blobs *s, struct id id, uint64_t size_hint, struct blob_writer
 
 	CHECK_OBJ(s, BLOBS_MAGIC);
 	assert(!id_is_zero(id));
+	TRY(refuse_if_read_only(s));
 	TRY(s->ops->begin(s, id, size_hint, &w));
 	w->magic = BLOB_WRITER_MAGIC;
 	w->store = s;
@@ -175,6 +182,7 @@ err_v
 blob_delete(struct blobs *s, const struct blob_ref *ref)
 {
 	CHECK_OBJ(s, BLOBS_MAGIC);
+	TRY(refuse_if_read_only(s));
 	return s->ops->delete(s, ref);
 }
 
@@ -189,6 +197,7 @@ err_v
 blob_list_suspects(struct blobs *s, blob_visit_f *visit, void *arg)
 {
 	CHECK_OBJ(s, BLOBS_MAGIC);
+	TRY(refuse_if_read_only(s));
 	return s->ops->list_suspects(s, visit, arg);
 }
 

@@ -36,6 +36,7 @@ struct blob_options {
 	uint64_t volume_max;	/* blobs up to this many bytes go into volumes */
 	uint64_t volume_bytes;	/* a new volume is begun at this size */
 	uint64_t direct_min;	/* blobs from this size on are written with O_DIRECT */
+	bool read_only;		/* a store that is there: begin, delete and list_suspects answer -EROFS, nothing on disk changes */
 };
 /* url: "file:DIR" or "memory:". Creates what is not there. -EBUSY: another process has it. options NULL: defaults. */
 err blobs_open(str url, const struct blob_options *, struct blobs **ret);

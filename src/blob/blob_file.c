@@ -46,14 +46,14 @@ file_counted(struct file_store *s, int64_t files, int64_t bytes)
 }
 
 static err_v
-check_format(int dir)
+check_format(const struct file_store *s)
 {
 	char text[sizeof(FORMAT)] = { 0 };
-	int fd = openat(dir, "format", O_RDONLY | O_CLOEXEC);
+	int fd = openat(s->dir, "format", O_RDONLY | O_CLOEXEC);
 	err_v e;
 
-	if (fd < 0 && errno == ENOENT)
-		return io_replace(dir, "format", STR(FORMAT));
+	if (fd < 0 && errno == ENOENT && !s->base.options.read_only)
+		return io_replace(s->dir, "format", STR(FORMAT));
 	if (fd < 0)
 		return err_sys("open format of blob store");
 	e = io_read(fd, text, sizeof(FORMAT) - 1, 0);
@@ -64,12 +64,12 @@ check_format(int dir)
 }
 
 static err_v
-take_lock(int dir, int *ret)
+take_lock(int dir, int flags, int *ret)
 {
-	int fd = openat(dir, "lock", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	int fd = openat(dir, "lock", flags | O_CLOEXEC, 0600);
 
 	if (fd < 0)
-		return err_sys("create lock of blob store");
+		return err_sys("open lock of blob store");
 	if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
 		err_v e = err_errno(errno == EWOULDBLOCK ? EBUSY : errno, "lock blob store");
 
@@ -137,16 +137,19 @@ count_volume(void *arg, uint64_t number)
 static err_v
 start(struct file_store *s, const char *dir)
 {
+	bool read_only = s->base.options.read_only;
 	int fd[4];
-	err_v e = file_layout(dir, fd);
+	err_v e = read_only ? file_layout_open(dir, fd) : file_layout(dir, fd);
 
 	s->dir = fd[0];
 	s->tmp = fd[1];
 	s->own = fd[2];
 	s->volumes = fd[3];
 	TRY(e);
-	TRY(take_lock(s->dir, &s->lock_fd));
-	TRY(check_format(s->dir));
+	TRY(take_lock(s->dir, read_only ? O_RDONLY : O_RDWR | O_CREAT, &s->lock_fd));
+	TRY(check_format(s));
+	if (read_only)
+		return io_numbers(s->volumes, count_volume, s);
 	if (fsync(s->dir) != 0)
 		return err_sys("fsync blob store");
 	TRY(sweep_tmp(s->tmp));

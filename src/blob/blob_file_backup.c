@@ -14,23 +14,44 @@
 static const char *const layout[] = { ".", "tmp", "own", "volume" };
 
 err_v
-file_layout(const char *dir, int ret[4])
+file_layout_open(const char *dir, int ret[4])
 {
-	if (mkdir(dir, 0700) != 0 && errno != EEXIST)
-		return err_errno(errno, "make directory %s", dir);
 	for (unsigned i = 0; i < COUNT(layout); i++)
 		ret[i] = -1;
 	for (unsigned i = 0; i < COUNT(layout); i++) {
-		int at = i == 0 ? AT_FDCWD : ret[0];
-		const char *name = i == 0 ? dir : layout[i];
-
-		if (i > 0 && mkdirat(at, name, 0700) != 0 && errno != EEXIST)
-			return err_errno(errno, "make directory %s/%s", dir, name);
-		ret[i] = openat(at, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		ret[i] = openat(i == 0 ? AT_FDCWD : ret[0], i == 0 ? dir : layout[i], O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 		if (ret[i] < 0)
 			return err_errno(errno, "open directory %s/%s", dir, layout[i]);
 	}
 	return ERR_OK;
+}
+
+static err_v
+layout_make(const char *dir)
+{
+	err_v e = ERR_OK;
+	int fd;
+
+	if (mkdir(dir, 0700) != 0 && errno != EEXIST)
+		return err_errno(errno, "make directory %s", dir);
+	fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		return err_errno(errno, "open directory %s", dir);
+	for (unsigned i = 1; i < COUNT(layout) && err_ok(e); i++)
+		if (mkdirat(fd, layout[i], 0700) != 0 && errno != EEXIST)
+			e = err_errno(errno, "make directory %s/%s", dir, layout[i]);
+	close(fd);
+	return e;
+}
+
+err_v
+file_layout(const char *dir, int ret[4])
+{
+	err_v e = layout_make(dir);
+
+	for (unsigned i = 0; i < COUNT(layout); i++)
+		ret[i] = -1;
+	return err_ok(e) ? file_layout_open(dir, ret) : e;
 }
 
 static void

@@ -243,5 +243,6 @@ err_v vouched_write(int dir, uint64_t folder, uint64_t volume);
 /* blob_file_backup.c */
 err_v file_backup(struct blobs *, const struct blob_ref *, const char *dir);
 err_v file_backup_sync(struct blobs *, const char *dir);
-/* The directories of a store, made if they are not there. */
+/* The directories of a store, made if they are not there, or opened as they are. */
 err_v file_layout(const char *dir, int ret[4]);
+err_v file_layout_open(const char *dir, int ret[4]);

@@ -66,7 +66,7 @@ volume_file_get(struct file_store *s, uint64_t number, struct volume_file **ret)
 		return ERR_OK;
 	}
 	io_number_text(number, name);
-	fd = openat(s->volumes, name, O_RDWR | O_CLOEXEC);
+	fd = openat(s->volumes, name, (s->base.options.read_only ? O_RDONLY : O_RDWR) | O_CLOEXEC);
 	if (fd < 0)
 		return errno == ENOENT ? ERR_NOT_FOUND : err_sys("open volume");
 	f = MEM_NEW(struct volume_file);
