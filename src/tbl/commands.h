@@ -4,6 +4,9 @@
  */
 COMMAND("serve", cmd_serve, "--data-dir DIR [--PARAMETER VALUE ...]",
     "Run a store until SIGTERM. --help-config lists all parameters.", "caisson serve --data-dir /var/lib/caisson --listen 0.0.0.0:9000")
+COMMAND("check", cmd_check, "--data-dir DIR [--strict] [--PARAMETER VALUE ...]",
+    "Verify a stopped store without changing it, and name every damaged object. Exit status 1: there is damage; with --strict: or a leak.",
+    "caisson check --data-dir /var/lib/caisson")
 COMMAND("check-config", cmd_check_config, "[--config FILE] [--PARAMETER VALUE ...]",
     "Read flags, environment and file, and print every parameter as it would be.", "caisson check-config --config /etc/caisson/caisson.yaml")
 COMMAND("org", cmd_org, "COMMAND [--url URL] [--json] ...",
