@@ -11,6 +11,14 @@ import time
 TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
 
+def check(build, data, *flags):
+    """caisson check of a stopped store: (exit code, its lines)."""
+    done = subprocess.run([os.path.join(TOP, build, "caisson"), "check", "--data-dir", data, *flags], stdin=subprocess.DEVNULL,
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    assert done.returncode in (0, 1), f"caisson check ends with {done.returncode}: {done.stdout[-4000:]}"
+    return done.returncode, done.stdout.splitlines()
+
+
 class Store:
     """A running caisson and how to reach it."""
 

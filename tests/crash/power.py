@@ -16,7 +16,7 @@ import time
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
-from store import Store  # noqa: E402
+from store import Store, check  # noqa: E402
 from disk import Disk, available  # noqa: E402
 from verdict import judge  # noqa: E402
 from workload import Shared, Worker, make_buckets  # noqa: E402
@@ -61,6 +61,7 @@ class Campaign:
             worker.join(60)
         self.before = {w.number: w for w in workers}
         self.disk.remount()
+        self.total["faults"] += damage(self.build, self.disk, f"cut {number}, before the start")
         self.total["cuts"] += 1
         self.total["operations"] += sum(w.done for w in workers)
         try:
@@ -71,7 +72,7 @@ class Campaign:
         verdict = judge(self.store, BUCKET, workers, shared)
         self.total["keys"] += verdict.keys
         self.total["faults"] += [f"cut {number}: {fault}" for fault in verdict.faults]
-        return not verdict.faults
+        return not self.total["faults"]
 
     def close(self):
         if self.store is not None and self.store.process.poll() is None:
@@ -90,20 +91,26 @@ def campaign(kind, cuts, seed, build, report=print, until=None, **more):
             if not c.round(number) or (until and time.monotonic() > until):
                 break
             if number % AGAIN == AGAIN - 1:
-                total["faults"] += stop(c.store)
+                total["faults"] += stop(c)
                 c.start()
                 report(f"{kind}: {number + 1} cuts, {total['operations']} operations, {len(total['faults'])} faults", flush=True)
         if c.store.process.poll() is None:
-            total["faults"] += stop(c.store)
+            total["faults"] += stop(c)
     finally:
         c.close()
     return total
 
 
-def stop(store):
-    """The store stops in good order. (There is no `caisson check` yet that could look at the stopped one.)"""
-    code = store.stop()
-    return [] if code == 0 else [f"exit code {code} on SIGTERM"]
+def damage(build, disk, when):
+    """What caisson check finds; leaks are the reaper's, and no faults."""
+    code, lines = check(build, disk.path)
+    return [f"{when}: {line}" for line in lines if line.startswith("damage")] if code else []
+
+
+def stop(c):
+    """The store stops in good order, and is whole."""
+    code = c.store.stop()
+    return ([] if code == 0 else [f"exit code {code} on SIGTERM"]) + damage(c.build, c.disk, "after a stop")
 
 
 def main():
