@@ -20,4 +20,25 @@ BUGS = [
     Bug("index-not-flushed", "power", "src/meta/kv_rocksdb_open.c",
         "rocksdb_writeoptions_set_sync(r->write, 1)", "rocksdb_writeoptions_set_sync(r->write, 0)",
         "commits are acknowledged before the log is flushed"),
+    # ---- linearizability ----
+    Bug("judged-outside-the-batch", "linear", "src/meta/catalog.c",
+        "	kv_expect_value(w->batch, row_str(&k), value);\n	*ret = value;", "	*ret = value;",
+        "If-Match holds when it is judged, and no longer when the batch is applied"),
+    Bug("rename-in-two-batches", "linear", "src/meta/catalog_copy.c",
+        "	kv_put(w->batch, row_str(&to), source.raw);\n	write_delete(w, row_object(r->from));",
+        "	kv_put(w->batch, row_str(&to), source.raw);\n	TRY(write_commit(w));\n	TRY(write_open(w));\n"
+        "	write_delete(w, row_object(r->from));",
+        "a rename is a copy, and then a delete"),
+    Bug("stale-cache", "linear", "src/meta/catalog_get.c",
+        "	TRY(kv_get(l->c->kv, l->space, row_str(&row), l->wait, l->arena, &raw));\n	TRY(record_object_read",
+        "	extern uint64_t clock_mono_ms(void);\n	static _Thread_local struct { struct row_key row; uint64_t until; size_t len; char raw[65536]; } kept;\n"
+        "	if (clock_mono_ms() < kept.until && str_eq(row_str(&row), row_str(&kept.row))) {\n"
+        "		raw = arena_str(l->arena, str_n(kept.raw, kept.len));\n"
+        "	} else {\n"
+        "		TRY(kv_get(l->c->kv, l->space, row_str(&row), l->wait, l->arena, &raw));\n"
+        "		kept.row = row;\n		kept.until = clock_mono_ms() + 3;\n		kept.len = raw.len;\n"
+        "		memcpy(kept.raw, raw.p, raw.len);\n"
+        "	}\n"
+        "	TRY(record_object_read",
+        "reads come from a cache that is a few milliseconds old"),
 ]

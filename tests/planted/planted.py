@@ -23,6 +23,7 @@ from bugs import BUGS  # noqa: E402
 
 # harness -> the command that must fail; {build} is the build directory of the copy
 HARNESSES = {
+    "linear": ["tests/linear/linear.py", "--ops", "30000", "--build", "{build}"],
     "power": ["tests/crash/power.py", "--cuts", "200", "--seed", "1", "--build", "{build}"],
 }
 
