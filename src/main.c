@@ -52,7 +52,7 @@ cmd_serve(int n, char **arg)
 	if (!load(n, arg, &c))
 		return CLI_USAGE;
 	if (str_empty(c.data_dir)) {
-		fprintf(stderr, "caisson: --data-dir says where the store is; it must be given\n");
+		fprintf(stderr, "caisson: --data-dir DIR must be given: where the store is, or shall be made\n");
 		return CLI_USAGE;
 	}
 	return serve(&c) ? 0 : CLI_FAILED;
@@ -75,13 +75,13 @@ main(int argc, char **argv)
 	const char *name = argc > 1 ? argv[1] : "help";
 
 	crash_init();
-	if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0)
+	if (help_wanted(name))
 		name = "help";
 	if (strcmp(name, "--version") == 0)
 		name = "version";
 	for (const struct command *c = commands; c->name != NULL; c++)
 		if (strcmp(name, c->name) == 0)
-			return c->run(argc - 2, argv + 2);
+			return argc > 2 && help_wanted(argv[2]) ? cmd_help(1, argv + 1) : c->run(argc - 2, argv + 2);
 	fprintf(stderr, "caisson: there is no command \"%s\"; caisson help lists them\n", name);
 	return CLI_USAGE;
 }

@@ -31,6 +31,7 @@
 
 #define CONTROL_WORKERS 4
 #define CONTROL_QUEUE 64
+#define HANDOVER_IDLE_MS 1000	/* for a client's next request on a connection that a restart is about to close */
 #define AUDIT_QUEUE (4u << 20)
 #define PUT_MAX (5ull << 30)		/* a single PUT or part: caios.md, limits */
 
@@ -38,12 +39,19 @@ struct server {
 	const struct config *config;
 	struct kv *kv;
 	struct tls *tls;
+	struct listener s3_listener, control_listener;
 	struct pool *pool, *control_pool;
 	struct store store;
 	struct control control;
 	struct http_server *s3_server, *control_server;
 	struct jobs *jobs;
 };
+
+static const char *
+scheme(const struct server *s)
+{
+	return s->tls != NULL ? "https" : "http";
+}
 
 static str
 data_path(struct arena *a, const struct config *c, const char *name)
@@ -52,6 +60,31 @@ data_path(struct arena *a, const struct config *c, const char *name)
 }
 
 /* ---- building ---- */
+
+/* First of all: a server that cannot listen shall not have made a store. Whoever connects from now on waits until we are ready. */
+static err
+open_listeners(struct server *s)
+{
+	const struct config *c = s->config;
+	AUTO(arena_free) struct arena *a = arena_new(4096, 65536);
+
+	if (!str_empty(c->tls_cert))
+		TRY(tls_open(arena_str(a, c->tls_cert).p, arena_str(a, c->tls_key).p, &s->tls));
+	TRY(listen_open(arena_str(a, c->listen).p, &s->s3_listener));
+	return listen_open(arena_str(a, c->control_listen).p, &s->control_listener);
+}
+
+static err
+open_directory(const char *dir)
+{
+	if (mkdir(dir, 0700) == 0)
+		return file_flush_parent(dir);	/* or a power cut could take the whole store */
+	if (errno != EEXIST)
+		return err_errno(errno, "cannot make the data directory %s", dir);
+	if (access(dir, R_OK | W_OK | X_OK) != 0)
+		return err_errno(errno, "cannot write to the data directory %s", dir);
+	return ERR_OK;
+}
 
 static err
 open_engines(struct server *s)
@@ -62,10 +95,7 @@ open_engines(struct server *s)
 	struct blob_options blob = { c->volume_max, c->volume_bytes, c->direct_min };
 	str url, dir = arena_str(a, c->data_dir);
 
-	if (mkdir(dir.p, 0700) == 0)
-		TRY(file_flush_parent(dir.p));	/* or a power cut could take the whole store */
-	else if (errno != EEXIST)
-		return err_sys("make the data directory");
+	TRY(open_directory(dir.p));
 	url = c->meta_engine == 0 ? arena_fmt(a, "rocksdb:%.*s/index", STR_FMT(c->data_dir)) : STR("memory:");
 	TRY(kv_open(url, &kv, &s->kv));
 	TRY(catalog_open(s->kv, &s->store.catalog));
@@ -90,7 +120,7 @@ open_access(struct server *s)
 	TRY(e);
 	TRY(audit_open(audit.p, AUDIT_QUEUE, &s->store.audit));
 	s->control.oidc = oidc_new();
-	return first_start(s->store.access, c, a);
+	return first_start(s->store.access, c->data_dir, arena_fmt(a, "%s://%s", scheme(s), s->s3_listener.text), a);
 }
 
 static void
@@ -124,20 +154,17 @@ limits(const struct config *c)
 		.loops = (unsigned)c->loops, .connections = (unsigned)c->connections_max,
 		.head_timeout_ms = (unsigned)c->head_timeout, .idle_timeout_ms = (unsigned)c->idle_timeout,
 		.body_rate_min = (unsigned)c->rate_min, .rate_interval_ms = (unsigned)c->rate_interval,
-		.client_workers = (unsigned)c->client_workers,
+		.handover_idle_ms = HANDOVER_IDLE_MS, .client_workers = (unsigned)c->client_workers,
 	};
 }
 
 static err
-open_listeners(struct server *s)
+start_servers(struct server *s)
 {
 	const struct config *c = s->config;
-	AUTO(arena_free) struct arena *a = arena_new(4096, 65536);
 	struct http_limits l = limits(c);
 	struct http_handler s3 = s3_handler(&s->store), control = control_handler(&s->control);
 
-	if (!str_empty(c->tls_cert))
-		TRY(tls_open(arena_str(a, c->tls_cert).p, arena_str(a, c->tls_key).p, &s->tls));
 	s->pool = pool_new("worker", (unsigned)c->workers, (unsigned)c->queue_max, (unsigned)c->workers_small);
 	s->control_pool = pool_new("control", CONTROL_WORKERS, CONTROL_QUEUE, 0);
 	s->control.catalog = s->store.catalog;
@@ -146,11 +173,11 @@ open_listeners(struct server *s)
 	s->control.audit = s->store.audit;
 	s->control.pool = s->pool;
 	s->control.metrics = s3_metrics_render;
-	TRY(http_server_start("s3", arena_str(a, c->listen).p, s->tls, &l, s->pool, &s3, &s->s3_server));
+	TRY(http_server_start("s3", &s->s3_listener, s->tls, &l, s->pool, &s3, &s->s3_server));
 	s->control.s3 = s->s3_server;
 	l.loops = 1;
-	return http_server_start("control", arena_str(a, c->control_listen).p, s->tls, &l, s->control_pool, &control,
-	    &s->control_server);
+	l.handover_idle_ms = 0;		/* nor shall a scraper's connection hold up a restart */
+	return http_server_start("control", &s->control_listener, s->tls, &l, s->control_pool, &control, &s->control_server);
 }
 
 static void
@@ -172,11 +199,12 @@ start_jobs(struct server *s)
 static err
 server_open(struct server *s)
 {
+	TRY(open_listeners(s));
 	TRY(open_engines(s));
 	TRY(open_access(s));
 	fill_store(s);
 	start_jobs(s);
-	return open_listeners(s);
+	return start_servers(s);
 }
 
 static void
@@ -190,6 +218,8 @@ server_close(struct server *s)
 	jobs_stop(&s->jobs);
 	pool_free(&s->pool);
 	pool_free(&s->control_pool);
+	listen_close(&s->s3_listener);
+	listen_close(&s->control_listener);
 	tls_close(&s->tls);
 	signing_cache_free(&s->store.signing);
 	expiry_free(&s->store.expiry);
@@ -249,14 +279,25 @@ describe(struct server *s)
 	}
 }
 
+/* Who presses Ctrl-C again does not want to wait. It is a crash like any other: what was acknowledged is there. */
+static void
+let_interrupt(void)
+{
+	sigset_t set;
+
+	(void)signal(SIGINT, SIG_DFL);
+	sigemptyset(&set);
+	sigaddset(&set, SIGINT);
+	sigprocmask(SIG_UNBLOCK, &set, NULL);
+}
+
 /* Until SIGTERM or SIGINT. */
 static void
 run(struct server *s, const sigset_t *signals)
 {
-	const char *scheme = s->tls != NULL ? "https" : "http";
 	int signal;
 
-	printf("ready: s3=%s://%s control=%s://%s\n", scheme, http_server_address(s->s3_server), scheme,
+	printf("ready: s3=%s://%s control=%s://%s\n", scheme(s), http_server_address(s->s3_server), scheme(s),
 	    http_server_address(s->control_server));
 	(void)fflush(stdout);
 	notify("READY=1");
@@ -271,13 +312,15 @@ run(struct server *s, const sigset_t *signals)
 			break;
 	}
 	notify("STOPPING=1");
-	log_info("stopping: running requests may go on for %llu ms", (unsigned long long)s->config->drain_timeout);
+	log_info("stopping: running requests may go on for %llu ms%s", (unsigned long long)s->config->drain_timeout,
+	    signal == SIGINT ? "; Ctrl-C again ends at once" : "");
+	let_interrupt();
 }
 
 bool
 serve(const struct config *c)
 {
-	struct server s = { .config = c };
+	struct server s = { .config = c, .s3_listener = LISTENER_NONE, .control_listener = LISTENER_NONE };
 	sigset_t signals;
 	err_v e;
 
@@ -291,14 +334,15 @@ serve(const struct config *c)
 	(void)signal(SIGPIPE, SIG_IGN);
 
 	log_set_level((enum log_level)c->log_level);
-	if (!err_ok(log_access_open(arena_str(c->arena, c->access_log).p)))
-		log_error("the access log cannot be opened: %s", err_context());
 	raise_descriptors(c);
-	e = server_open(&s);
+	e = log_access_open(arena_str(c->arena, c->access_log).p);
+	if (err_ok(e))
+		e = server_open(&s);
 	if (err_ok(e))
 		run(&s, &signals);
 	else
-		log_error("cannot start: %s (%s)", err_context(), e.code < 0 ? strerror(-e.code) : s3_error_info(e.code)->code);
+		log_error("cannot start: %s",
+		    *err_context() ? err_context() : e.code < 0 ? strerror(-e.code) : s3_error_info(e.code)->code);
 	server_close(&s);
 	return err_ok(e);
 }

@@ -22,10 +22,11 @@ def check(build, data, *flags):
 class Store:
     """A running caisson and how to reach it."""
 
-    def __init__(self, build, *flags, data=None, environment=None):
+    def __init__(self, build, *flags, data=None, environment=None, pass_fds=()):
         self.binary = os.path.join(TOP, build, "caisson")
         self.flags = list(flags)
         self.environment = environment or {}
+        self.pass_fds = pass_fds
         self.owned = data is None
         self.data = data or tempfile.mkdtemp(prefix="caisson-test-")
         self.process = None
@@ -38,7 +39,7 @@ class Store:
         self.process = subprocess.Popen(
             [self.binary, "serve", "--data-dir", self.data, "--listen", "127.0.0.1:0", "--control-listen", "127.0.0.1:0",
              *self.flags], stdout=self.log, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
-            env={**os.environ, **self.environment})
+            pass_fds=self.pass_fds, env={**os.environ, **self.environment})
         deadline = time.monotonic() + timeout
         while time.monotonic() < deadline:
             text = self.output(begin)

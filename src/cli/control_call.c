@@ -22,13 +22,12 @@
 #define TIMEOUT_MS 60000L
 #define COLUMNS_MAX 12
 
-static const struct verb {
-	const char *group, *verb, *method, *path, *arguments, *list, *columns, *doc, *example;
-} verbs[] = {
+const struct verb verbs[] = {
 #define CLI(group, verb, method, path, arguments, list, columns, doc, example) \
 	{ group, verb, method, path, arguments, list, columns, doc, example },
 #include "tbl/cli.h"
 #undef CLI
+	{ 0 },
 };
 
 struct call {
@@ -49,20 +48,8 @@ call_done(struct call *c)
 static int
 usage(const struct verb *v, const char *what, str which)
 {
-	str rest = str_c(v->arguments);
-
-	if (what != NULL)
-		fprintf(stderr, "caisson: %s \"%.*s\"\n", what, STR_FMT(which));
-	fprintf(stderr, "usage: caisson %s %s", v->group, v->verb);
-	while (!str_empty(rest)) {
-		str word = str_take_until(&rest, ' '), name = str_take_until(&word, ':');
-
-		if (str_starts(name, STR("--")))
-			fprintf(stderr, " [%.*s VALUE]", STR_FMT(name));
-		else
-			fprintf(stderr, " %.*s", STR_FMT(name));
-	}
-	fprintf(stderr, " [--json] [--url URL] [--token-file FILE | --data-dir DIR]\n\n%s\n\nExample:\n  %s\n", v->doc, v->example);
+	fprintf(stderr, "caisson: %s \"%.*s\"\n", what, STR_FMT(which));
+	help_verb(v, stderr);
 	return CLI_USAGE;
 }
 
@@ -457,17 +444,17 @@ run(const struct verb *v, int n, char **arg)
 static int
 run_group(const char *group, int n, char **arg)
 {
-	for (size_t i = 0; n > 0 && i < COUNT(verbs); i++) {
-		if (strcmp(verbs[i].group, group) != 0 || strcmp(verbs[i].verb, arg[0]) != 0)
+	for (const struct verb *v = verbs; n > 0 && v->group != NULL; v++) {
+		if (strcmp(v->group, group) != 0 || strcmp(v->verb, arg[0]) != 0)
 			continue;
-		if (n > 1 && strcmp(arg[1], "--help") == 0)
-			return usage(&verbs[i], NULL, STR_NONE);
-		return run(&verbs[i], n - 1, arg + 1);
+		if (n == 1 || !help_wanted(arg[1]))
+			return run(v, n - 1, arg + 1);
+		help_verb(v, stdout);
+		return 0;
 	}
-	fprintf(stderr, "usage: caisson %s COMMAND; caisson %s COMMAND --help says more\n\n", group, group);
-	for (size_t i = 0; i < COUNT(verbs); i++)
-		if (strcmp(verbs[i].group, group) == 0)
-			fprintf(stderr, "  %-18s %s\n", verbs[i].verb, verbs[i].doc);
+	if (n > 0)
+		fprintf(stderr, "caisson: there is no command \"%s %s\"\n\n", group, arg[0]);
+	help_group(group, stderr);
 	return CLI_USAGE;
 }
 

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <yaml.h>
 
+#include "base/address.h"
 #include "base/arena.h"
 #include "base/mem.h"
 #include "base/panic.h"
@@ -18,7 +19,7 @@
 #define NAME_MAX_LEN 64
 #define LIST_MAX 1000
 
-enum kind { TEXT, CHOICE, FLAG, NUMBER, LIST };
+enum kind { TEXT, LISTEN, CHOICE, FLAG, NUMBER, LIST };
 
 static const struct param {
 	enum kind kind;
@@ -27,6 +28,7 @@ static const struct param {
 	size_t at;		/* offset in struct config */
 } params[] = {
 #define PARAM_TEXT(n, d, doc) { TEXT, #n, "text", d, doc, 0, 0, offsetof(struct config, n) },
+#define PARAM_LISTEN(n, d, doc) { LISTEN, #n, "address:port", d, doc, 0, 0, offsetof(struct config, n) },
 #define PARAM_CHOICE(n, words, d, doc) { CHOICE, #n, words, d, doc, 0, 0, offsetof(struct config, n) },
 #define PARAM_FLAG(n, d, doc) { FLAG, #n, "true|false", #d, doc, 0, 0, offsetof(struct config, n) },
 #define PARAM_NUMBER(n, unit, d, min, max, doc) { NUMBER, #n, unit, #d, doc, min, max, offsetof(struct config, n) },
@@ -99,6 +101,7 @@ static bool
 set(struct config *c, const struct param *p, str text, struct buf *why)
 {
 	char *at = (char *)c + p->at;
+	const char *wrong;
 	int choice;
 
 	text = arena_str(c->arena, text);
@@ -106,6 +109,12 @@ set(struct config *c, const struct param *p, str text, struct buf *why)
 	case TEXT:
 		*(str *)at = text;
 		return true;
+	case LISTEN:
+		*(str *)at = text;
+		wrong = address_check_listen(text);
+		if (wrong != NULL)
+			buf_addf(why, "%s is \"%.*s\": %s", p->name, STR_FMT(text), wrong);
+		return wrong == NULL;
 	case LIST:
 		if (list_parse(c->arena, text, (struct str_list *)at))
 			return true;
@@ -213,6 +222,18 @@ node_text(struct file *f, yaml_node_t *node, struct buf *text)
 	return true;
 }
 
+/* Is it the second of its name? YAML forbids that; libyaml does not look. */
+static bool
+is_repeated(struct file *f, const yaml_node_t *root, const yaml_node_pair_t *pair)
+{
+	str name = scalar(yaml_document_get_node(&f->doc, pair->key));
+
+	for (yaml_node_pair_t *i = root->data.mapping.pairs.start; i < pair; i++)
+		if (param_find(scalar(yaml_document_get_node(&f->doc, i->key))) == param_find(name))
+			return true;
+	return false;
+}
+
 static bool
 file_pair(struct config *c, struct file *f, yaml_node_t *key, yaml_node_t *value, struct buf *why)
 {
@@ -227,7 +248,8 @@ file_pair(struct config *c, struct file *f, yaml_node_t *key, yaml_node_t *value
 		return false;
 	}
 	if (!node_text(f, value, &text) || (value->type == YAML_SEQUENCE_NODE && p->kind != LIST)) {
-		buf_addf(why, "%s does not take a value of this form", p->name);
+		buf_addf(why, "%s takes %s, not %s", p->name, p->kind == LIST ? "a list of words" : "one value",
+		    value->type == YAML_SEQUENCE_NODE && p->kind != LIST ? "a list" : "something nested");
 		return false;
 	}
 	if (!set(c, p, buf_str(&text), why))
@@ -251,9 +273,16 @@ load_file(struct config *c, const char *path, struct buf *why)
 		buf_addf(why, "%s:1: a file of \"name: value\" lines is wanted", path);
 		return false;
 	}
-	for (yaml_node_pair_t *i = root->data.mapping.pairs.start; i < root->data.mapping.pairs.top; i++)
-		if (!file_pair(c, &f, yaml_document_get_node(&f.doc, i->key), yaml_document_get_node(&f.doc, i->value), why))
+	for (yaml_node_pair_t *i = root->data.mapping.pairs.start; i < root->data.mapping.pairs.top; i++) {
+		yaml_node_t *key = yaml_document_get_node(&f.doc, i->key);
+
+		if (!file_pair(c, &f, key, yaml_document_get_node(&f.doc, i->value), why))
 			return false;
+		if (is_repeated(&f, root, i)) {
+			buf_addf(why, "%s:%zu: %.*s is given twice", path, key->start_mark.line + 1, STR_FMT(scalar(key)));
+			return false;
+		}
+	}
 	return true;
 }
 
@@ -433,6 +462,7 @@ config_dump(const struct config *c, struct buf *out)
 		buf_addf(out, "%s: ", p->name);
 		switch (p->kind) {
 		case TEXT:
+		case LISTEN:
 			buf_addf(out, "\"%.*s\"", STR_FMT(*(const str *)at));
 			break;
 		case CHOICE:

@@ -12,6 +12,7 @@ struct str_list { str *at; unsigned n; };
 
 struct config {
 #define PARAM_TEXT(name, def, doc) str name;
+#define PARAM_LISTEN(name, def, doc) str name;
 #define PARAM_CHOICE(name, words, def, doc) unsigned name;	/* index into the words */
 #define PARAM_FLAG(name, def, doc) bool name;
 #define PARAM_NUMBER(name, unit, def, min, max, doc) uint64_t name;

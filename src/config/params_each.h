@@ -3,6 +3,7 @@
  */
 #include "tbl/params.h"
 #undef PARAM_TEXT
+#undef PARAM_LISTEN
 #undef PARAM_CHOICE
 #undef PARAM_FLAG
 #undef PARAM_NUMBER

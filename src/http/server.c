@@ -33,19 +33,18 @@ server_free(struct http_server *v)
 }
 
 err_v
-http_server_start(const char *name, const char *address, struct tls *tls, const struct http_limits *limits,
+http_server_start(const char *name, struct listener *listener, struct tls *tls, const struct http_limits *limits,
     struct pool *pool, const struct http_handler *handler, struct http_server **ret)
 {
 	struct http_server *v;
-	char text[LISTEN_TEXT_MAX], thread[16];
+	char thread[16];
 	uint64_t chance[2];
-	int fd;
 
+	assert(listener->fd >= 0);
 	assert(limits->connections > 0 && limits->head_timeout_ms > 0 && limits->idle_timeout_ms > 0);
 	assert(limits->rate_interval_ms > 0 && handler->full != NULL && handler->refuse != NULL);
 	if (getrandom(chance, sizeof(chance), 0) != sizeof(chance))
 		return err_sys("getrandom");
-	TRY(listen_open(address, &fd, text));
 	v = MEM_NEW(struct http_server);
 	v->magic = HTTP_SERVER_MAGIC;
 	v->limits = *limits;
@@ -56,7 +55,8 @@ http_server_start(const char *name, const char *address, struct tls *tls, const 
 	v->tls = tls;
 	v->id_base = chance[0];
 	hex_encode(str_n(&chance[1], 8), v->host_id);
-	snprintf(v->address, sizeof(v->address), "%s", text);
+	snprintf(v->address, sizeof(v->address), "%s", listener->text);
+	v->drain_idle_ms = listener->passed ? limits->handover_idle_ms : 0;
 	v->clients = clients_new(pool, limits->client_workers, WAITING_MAX);
 	exchanges_init(&v->exchanges);
 	v->lanes = mem_alloc(v->limits.loops * sizeof(*v->lanes));
@@ -65,8 +65,9 @@ http_server_start(const char *name, const char *address, struct tls *tls, const 
 	/* The one that accepts comes last: it gives connections to the others. */
 	for (unsigned i = v->limits.loops; i-- > 0;) {
 		snprintf(thread, sizeof(thread), "%.8s-l%u", name, i % 1000);
-		loop_start(v->lanes[i].loop, thread, i == 0 ? fd : -1);
+		loop_start(v->lanes[i].loop, thread, i == 0 ? listener->fd : -1);
 	}
+	*listener = LISTENER_NONE;
 	*ret = v;
 	return ERR_OK;
 }
@@ -87,7 +88,7 @@ http_server_stop(struct http_server **vp, uint64_t deadline_ms)
 		return;
 	CHECK_OBJ(v, HTTP_SERVER_MAGIC);
 	for (unsigned i = 0; i < v->limits.loops; i++)
-		loop_drain(v->lanes[i].loop, deadline_ms);
+		loop_drain(v->lanes[i].loop, v->drain_idle_ms, deadline_ms);
 	for (unsigned i = 0; i < v->limits.loops; i++)
 		loop_join(v->lanes[i].loop);
 	server_free(v);

@@ -15,6 +15,7 @@
 #include <sys/socket.h>
 
 #include "http/head.h"
+#include "net/listen.h"
 #include "net/pool.h"
 #include "net/tls.h"
 
@@ -66,20 +67,19 @@ struct http_limits {
 	unsigned idle_timeout_ms;	/* between requests */
 	unsigned body_rate_min;		/* bytes/s, either direction, over rate_interval_ms */
 	unsigned rate_interval_ms;
+	unsigned handover_idle_ms;	/* see http_server_stop() */
 	unsigned client_workers;	/* workers one client address may hold; further requests of it wait. 0: no limit */
 };
 
-/*
- * Bind and listen. address: "127.0.0.1:9000", "[::1]:0", or "fd:3" (a socket passed by systemd). tls: NULL for
- * plain. name: of the threads. The pool is shared between servers and outlives them.
- */
-err http_server_start(const char *name, const char *address, struct tls *, const struct http_limits *,
+/* Accept from the listener, which is taken over. tls: NULL for plain. name: of the threads. The pool is shared and outlives us. */
+err http_server_start(const char *name, struct listener *, struct tls *, const struct http_limits *,
     struct pool *, const struct http_handler *, struct http_server **ret);
 /* "127.0.0.1:9000": where it listens, port filled in. */
 const char *http_server_address(const struct http_server *);
 /*
  * Stop accepting, let running requests end until deadline_ms (monotonic), then
- * shut their sockets down; join the loops; free.
+ * shut their sockets down; join the loops; free. Idle connections are closed at once; but if the listening socket was passed to us,
+ * others go on with it and no client shall notice: each idle connection may send one more request within handover_idle_ms.
  */
 void http_server_stop(struct http_server **, uint64_t deadline_ms);
 

@@ -648,12 +648,15 @@ on_accepted(void *ctx, struct loop *l, int fd)
 	}
 	s->state = v->tls != NULL ? SESSION_HANDSHAKE : SESSION_HEAD;
 	s->conn.idle = v->tls == NULL;
+	s->conn.idle_ms = clock_mono_ms();
 	/* A first head is due as soon as one that has begun. */
 	session_deadline(s, v->limits.head_timeout_ms);
-	if (!loop_add(lane->loop, &s->conn, LOOP_WAIT)) {
-		conn_done(&s->conn);
-		session_free(s);
-	}
+	if (loop_add(lane->loop, &s->conn, LOOP_WAIT))
+		return;
+	/* We drain, and that loop has ended already; this one has not. */
+	s->lane = here;
+	if (!loop_add(l, &s->conn, LOOP_WAIT))
+		PANIC("a loop that runs has ended");
 }
 
 const struct loop_ops session_ops = { .event = on_event, .expired = on_expired, .accepted = on_accepted };

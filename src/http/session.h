@@ -53,9 +53,10 @@ struct http_server {
 	struct tls *tls;
 	struct clients *clients;
 	struct exchanges exchanges;
+	unsigned drain_idle_ms;
 	struct lane *lanes;		/* limits.loops of them; the first accepts */
 	unsigned next_lane;		/* of the accepting loop */
-	char address[96];
+	char address[LISTEN_TEXT_MAX];
 	char host_id[17];
 	uint64_t id_base;
 	atomic_ulong ids;

@@ -37,6 +37,7 @@ struct conn {
 	struct conn *idle_prev, *idle_next;	/* if it is on the loop, in the order they became idle; GUARDED_BY(loop->lock) */
 	uint32_t watched;		/* events in the epoll set; 0: not in it */
 	uint64_t deadline_ms;		/* while on the loop; monotonic */
+	uint64_t idle_ms;		/* since when it is idle */
 };
 
 /* Takes the socket over: TCP_NODELAY, who is there, TLS if given. false: it is gone already; the socket is closed. */

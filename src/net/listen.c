@@ -10,7 +10,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "base/str.h"
+#include "base/address.h"
 
 #define BACKLOG 4096
 
@@ -23,39 +23,13 @@ fd_close(int *fd)
 }
 
 static err_v
-address_parse(const char *text, struct sockaddr_storage *ret, socklen_t *ret_len)
+bind_failure(int errnum, const char *address)
 {
-	struct sockaddr_in6 *in6 = (struct sockaddr_in6 *)ret;
-	struct sockaddr_in *in4 = (struct sockaddr_in *)ret;
-	str s = str_c(text), host;
-	char host_text[INET6_ADDRSTRLEN];
-	size_t colon = s.len;
-	uint64_t port;
+	const char *hint = errnum == EADDRINUSE ? " (is another server running there? stop it, or choose another address)" :
+	    errnum == EADDRNOTAVAIL ? " (this machine has no such address)" :
+	    errnum == EACCES ? " (ports below 1024 need CAP_NET_BIND_SERVICE, which the systemd unit gives)" : "";
 
-	while (colon > 0 && s.p[colon - 1] != ':')
-		colon--;
-	if (colon == 0 || !str_u64(str_skip(s, colon), &port) || port > 65535)
-		return err_errno(EINVAL, "address \"%s\": want ADDRESS:PORT, [ADDRESS]:PORT or fd:N", text);
-	host = str_sub(s, 0, colon - 1);
-	*ret = (struct sockaddr_storage){ 0 };
-	if (host.len > 2 && host.p[0] == '[' && host.p[host.len - 1] == ']')
-		host = str_sub(host, 1, host.len - 2);
-	if (host.len >= sizeof(host_text))
-		return err_errno(EINVAL, "address \"%s\": not an IP address", text);
-	snprintf(host_text, sizeof(host_text), "%.*s", STR_FMT(host));
-	if (inet_pton(AF_INET, host_text, &in4->sin_addr) == 1) {
-		in4->sin_family = AF_INET;
-		in4->sin_port = htons((uint16_t)port);
-		*ret_len = sizeof(*in4);
-		return ERR_OK;
-	}
-	if (inet_pton(AF_INET6, host_text, &in6->sin6_addr) == 1) {
-		in6->sin6_family = AF_INET6;
-		in6->sin6_port = htons((uint16_t)port);
-		*ret_len = sizeof(*in6);
-		return ERR_OK;
-	}
-	return err_errno(EINVAL, "address \"%s\": not an IP address", text);
+	return err_errno(errnum, "cannot listen on %s%s", address, hint);
 }
 
 static err_v
@@ -65,17 +39,17 @@ bind_new(const char *address, int *ret_fd)
 	struct sockaddr_storage ss;
 	socklen_t len = 0;
 	int on = 1;
+	const char *wrong = address_parse(str_c(address), &ss, &len);
 
-	TRY(address_parse(address, &ss, &len));
+	if (wrong != NULL)
+		return err_errno(EINVAL, "address \"%s\": %s", address, wrong);
 	fd = socket(ss.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0)
 		return err_sys("socket");
 	if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) != 0)
 		return err_sys("SO_REUSEADDR");
-	if (bind(fd, (struct sockaddr *)&ss, len) != 0)
-		return err_errno(errno, "bind to %s", address);
-	if (listen(fd, BACKLOG) != 0)
-		return err_errno(errno, "listen on %s", address);
+	if (bind(fd, (struct sockaddr *)&ss, len) != 0 || listen(fd, BACKLOG) != 0)
+		return bind_failure(errno, address);
 	*ret_fd = fd;
 	fd = -1;
 	return ERR_OK;
@@ -85,15 +59,16 @@ bind_new(const char *address, int *ret_fd)
 static err_v
 adopt(const char *address, int *ret_fd)
 {
-	uint64_t n;
+	const char *wrong = address_check_listen(str_c(address));
+	uint64_t n = 0;
 	int yes = 0, fd;
 	socklen_t len = sizeof(yes);
 
-	if (!str_u64(str_skip(str_c(address), 3), &n) || n < 3 || n > 1u << 20)
-		return err_errno(EINVAL, "address \"%s\": want fd:N, N from 3 on", address);
+	if (wrong != NULL || !str_u64(str_skip(str_c(address), 3), &n))
+		return err_errno(EINVAL, "address \"%s\": %s", address, wrong);
 	fd = (int)n;
 	if (getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &yes, &len) != 0 || !yes)
-		return err_errno(EINVAL, "address \"%s\": not a listening socket", address);
+		return err_errno(EBADF, "address \"%s\": no listening socket was passed there (is caisson.socket started?)", address);
 	if (fcntl(fd, F_SETFD, FD_CLOEXEC) != 0 || fcntl(fd, F_SETFL, O_NONBLOCK) != 0)
 		return err_sys("fcntl");
 	*ret_fd = fd;
@@ -124,12 +99,19 @@ describe(int fd, char ret_text[LISTEN_TEXT_MAX])
 }
 
 err_v
-listen_open(const char *address, int *ret_fd, char ret_text[LISTEN_TEXT_MAX])
+listen_open(const char *address, struct listener *ret)
 {
+	bool passed = str_starts(str_c(address), STR("fd:"));
 	int fd = -1;
 
-	TRY(str_starts(str_c(address), STR("fd:")) ? adopt(address, &fd) : bind_new(address, &fd));
-	describe(fd, ret_text);
-	*ret_fd = fd;
+	TRY(passed ? adopt(address, &fd) : bind_new(address, &fd));
+	*ret = (struct listener){ .fd = fd, .passed = passed };
+	describe(fd, ret->text);
 	return ERR_OK;
+}
+
+void
+listen_close(struct listener *l)
+{
+	fd_close(&l->fd);
 }

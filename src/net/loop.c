@@ -43,6 +43,8 @@ struct loop {
 	struct conn *idle_first, *idle_last;	/* on the loop and idle; the first is idle for longest */
 	unsigned n, on_loop, idle;
 	uint64_t drain_ms;		/* deadline; UINT64_MAX: not draining */
+	uint64_t drain_from_ms, drain_idle_ms;
+	bool over;			/* drained, and about to end */
 	atomic_bool drain;		/* set once, under the lock; read without */
 	atomic_uint shed;		/* of the idle ones, how many are to be closed; changed under the lock, read without */
 };
@@ -165,7 +167,7 @@ loop_add(struct loop *l, struct conn *c, enum loop_how how)
 	CHECK_OBJ(l, LOOP_MAGIC);
 	CHECK_OBJ(c, CONN_MAGIC);
 	lock_take(&l->lock);
-	taken = !l->drain;
+	taken = !l->over;
 	if (taken) {
 		list_insert(l, c);
 		put_on_loop(l, c, how);
@@ -240,6 +242,7 @@ void
 loop_idle(struct loop *l, struct conn *c)
 {
 	CHECK_OBJ(c, CONN_MAGIC);
+	c->idle_ms = clock_mono_ms();
 	lock_take(&l->lock);
 	if (c->on_loop && c->idle)
 		idle_unlink(l, c);
@@ -347,7 +350,19 @@ shed_some(struct loop *l)
 	}
 }
 
-/* Call expired() for all that are due; close idle ones and, at the deadline, all when draining. */
+/* Past its deadline, or idle long enough while we drain? */
+static bool
+is_due(const struct loop *l, const struct conn *c, uint64_t now) REQUIRES(l->lock)
+{
+	uint64_t since = c->idle_ms > l->drain_from_ms ? c->idle_ms : l->drain_from_ms;
+
+	/* Not watched: its event() is due anyhow. */
+	if (!c->on_loop || c->watched == 0)
+		return false;
+	return c->deadline_ms <= now || (l->drain && c->idle && now >= since + l->drain_idle_ms && !conn_arrived(c));
+}
+
+/* Call expired() for all that are due, and at the deadline of a drain shut all down. */
 static void
 sweep(struct loop *l, uint64_t now)
 {
@@ -357,11 +372,10 @@ sweep(struct loop *l, uint64_t now)
 	for (struct conn *c = l->all; c != NULL; c = c->next) {
 		if (l->drain && now >= l->drain_ms && !l->shut)
 			(void)shutdown(c->fd, SHUT_RDWR);
-		/* Not watched: its event() is due anyhow. */
-		if (!c->on_loop || c->watched == 0 || (c->deadline_ms > now && !(l->drain && c->idle)))
-			continue;
-		c->chain = due;
-		due = c;
+		if (is_due(l, c, now)) {
+			c->chain = due;
+			due = c;
+		}
 	}
 	l->shut = l->drain && now >= l->drain_ms;
 	lock_drop(&l->lock);
@@ -390,7 +404,8 @@ dispatch(struct loop *l, const struct epoll_event *e, int n)
 		(void)!read(l->wake_fd, &count, sizeof(count));
 		run_ready(l);
 	}
-	if (accepts && l->listen_fd >= 0)
+	/* What waits there belongs to whoever has the socket after us. */
+	if (accepts && l->listen_fd >= 0 && !loop_draining(l))
 		accept_some(l);
 }
 
@@ -401,7 +416,7 @@ ended(struct loop *l)
 	bool end;
 
 	lock_take(&l->lock);
-	end = l->drain && l->n == 0;
+	end = l->over = l->drain && l->n == 0;
 	lock_drop(&l->lock);
 	return end;
 }
@@ -446,11 +461,13 @@ loop_start(struct loop *l, const char *name, int listen_fd)
 }
 
 void
-loop_drain(struct loop *l, uint64_t deadline_ms)
+loop_drain(struct loop *l, uint64_t idle_ms, uint64_t deadline_ms)
 {
 	CHECK_OBJ(l, LOOP_MAGIC);
 	lock_take(&l->lock);
 	l->drain = true;
+	l->drain_from_ms = clock_mono_ms();
+	l->drain_idle_ms = idle_ms;
 	l->drain_ms = deadline_ms;
 	lock_drop(&l->lock);
 	loop_wake(l);

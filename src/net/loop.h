@@ -18,7 +18,7 @@ struct loop;
 struct loop_ops {
 	/* The connection is readable, writable or broken, or was given back as LOOP_READY. */
 	void (*event)(void *ctx, struct loop *, struct conn *);
-	/* Its deadline has passed, or it is idle and the loop drains or needs its place. The callee removes it, or sets a new deadline. */
+	/* Its deadline has passed, or it is idle and must go (its place is needed, or we drain). The callee removes it or sets another. */
 	void (*expired)(void *ctx, struct loop *, struct conn *);
 	/* A new socket, non-blocking. */
 	void (*accepted)(void *ctx, struct loop *, int fd);
@@ -27,8 +27,11 @@ struct loop_ops {
 struct loop *loop_new(const struct loop_ops *, void *ctx);
 /* Begins to run. name: of the thread. listen_fd: accept from it too; -1: none. The loop closes it when it drains. */
 void loop_start(struct loop *, const char *name, int listen_fd);
-/* Stop accepting and close what is idle, at once; at deadline_ms shut down all sockets; ends when no connection is left. */
-void loop_drain(struct loop *, uint64_t deadline_ms);
+/*
+ * Stop accepting, at once; close what has been idle for idle_ms, from now or, if it came later, from then on; at deadline_ms shut
+ * down all sockets; the loop ends when no connection is left.
+ */
+void loop_drain(struct loop *, uint64_t idle_ms, uint64_t deadline_ms);
 bool loop_draining(struct loop *);
 /* After loop_drain: waits for the end. */
 void loop_join(struct loop *);
@@ -36,7 +39,7 @@ void loop_free(struct loop **);
 
 /* WAIT: tell me when there is something to read. READY: call event() at once. */
 enum loop_how { LOOP_WAIT, LOOP_READY };
-/* A new connection. Any thread. It may be gone before this returns. false: the loop drains, it was not taken. */
+/* A new connection. Any thread. It may be gone before this returns. false: the loop has ended, it was not taken. */
 bool loop_add(struct loop *, struct conn *, enum loop_how);
 /* From the loop to a worker. Loop thread. */
 void loop_take(struct loop *, struct conn *);

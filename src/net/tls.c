@@ -27,6 +27,8 @@ ssl_failure(const char *what, const char *file)
 	if (code != 0)
 		ERR_error_string_n(code, reason, sizeof(reason));
 	ERR_clear_error();
+	if (ERR_SYSTEM_ERROR(code) && ERR_GET_REASON(code) > 0)
+		return err_errno(ERR_GET_REASON(code), "%s %s", what, file);
 	return err_errno(EINVAL, "%s %s (%s)", what, file, reason);
 }
 

@@ -3,7 +3,8 @@
  * the shell completion all come from this table.
  */
 COMMAND("serve", cmd_serve, "--data-dir DIR [--PARAMETER VALUE ...]",
-    "Run a store until SIGTERM. --help-config lists all parameters.", "caisson serve --data-dir /var/lib/caisson --listen 0.0.0.0:9000")
+    "Run a store until SIGTERM or Ctrl-C. --help-config lists all parameters; --config FILE reads them from YAML.",
+    "caisson serve --data-dir /var/lib/caisson --listen 0.0.0.0:9000")
 COMMAND("check", cmd_check, "--data-dir DIR [--strict] [--PARAMETER VALUE ...]",
     "Verify a stopped store without changing it, and name every damaged object. Exit status 1: there is damage; with --strict: or a leak.",
     "caisson check --data-dir /var/lib/caisson")

@@ -3,6 +3,7 @@
  * YAML file (inline_max); the flag wins, then the environment, then the file. `caisson serve --help-config` prints this table.
  *
  *   PARAM_TEXT(name, default, doc)
+ *   PARAM_LISTEN(name, default, doc)			ADDRESS:PORT, or fd:N
  *   PARAM_CHOICE(name, "a|b", default, doc)		one of the words
  *   PARAM_FLAG(name, default, doc)			true or false
  *   PARAM_NUMBER(name, unit, default, min, max, doc)	bytes take K, M, G, T
@@ -11,8 +12,8 @@
 
 /* ---- where ---- */
 PARAM_TEXT(data_dir, "", "directory of the store: index, blobs, keys; made if it is not there")
-PARAM_TEXT(listen, "127.0.0.1:9000", "address of the S3 listener; port 0 picks a free one; fd:3 takes a socket passed by systemd")
-PARAM_TEXT(control_listen, "127.0.0.1:9001", "address of the control API, health and metrics")
+PARAM_LISTEN(listen, "127.0.0.1:9000", "address of the S3 listener; port 0 picks a free one; fd:3 takes a socket passed by systemd")
+PARAM_LISTEN(control_listen, "127.0.0.1:9001", "address of the control API, health and metrics")
 PARAM_CHOICE(meta_engine, "rocksdb|memory", "rocksdb", "index engine; memory forgets everything at exit and is for tests")
 PARAM_CHOICE(blob_engine, "file|memory", "file", "blob engine; memory forgets everything at exit and is for tests")
 

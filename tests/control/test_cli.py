@@ -64,10 +64,17 @@ def test_mistakes(run, store, tmp_path):
     assert "give a token" in run("key", "list", code=2, token=False)
     assert "No such file" in run("policy", "ensure", str(tmp_path / "none"), code=2)
     assert "connect" in run("key", "list", "--url", "http://127.0.0.1:1", code=1)
-    assert "usage: caisson key create" in run("key", "create", "--help", code=2)
+    assert "usage: caisson key create" in run("key", "create", "--help", token=False)
 
 
 def test_manual(run):
     assert ".TH CAISSON 1" in run("manual", "man", token=False)
-    assert "complete -F _caisson caisson" in run("manual", "bash", token=False)
+    complete = lambda *words: subprocess.run(
+        ["bash", "-c", 'eval "$1"; shift; COMP_WORDS=(caisson "$@"); COMP_CWORD=$#; _caisson; echo "${COMPREPLY[@]}"', "bash",
+         run("manual", "bash", token=False), *words], capture_output=True, text=True, check=True).stdout.split()
+    assert complete("se") == ["serve"] and {"serve", "key", "help"} <= set(complete(""))
+    assert complete("key", "cr") == complete("token", "c") == ["create"]
+    assert complete("serve", "--inl") == ["--inline-max"]
+    assert complete("serve", "--config", "x") == []		# a file: bash's own completion
+    assert "--token-file" in complete("key", "create", "--")
     assert "inline_max (bytes, 0 to 65536; default: 4096)" in run("serve", "--help-config", token=False)

@@ -655,24 +655,26 @@ TEST(server_addresses)
 	struct http_handler h = { .full = toy_full, .refuse = toy_refuse };
 	struct pool *pool = pool_new("toy", 1, 4, 0);
 	struct http_server *v;
+	struct listener l;
 	char text[16];
 	int fd;
 
 	for (size_t i = 0; i < COUNT(cases); i++) {
-		bool ok;
-
-		v = NULL;
-		ok = err_ok(http_server_start("toy", cases[i].address, NULL, &toy_limits, pool, &h, &v));
+		bool ok = err_ok(listen_open(cases[i].address, &l));
 
 		EXPECT_EQ(cases[i].address, ok, cases[i].ok);
-		if (ok && strstr(http_server_address(v), ":0") != NULL)
-			TEST_FAIL("%s: the port is not filled in: %s", cases[i].address, http_server_address(v));
-		http_server_stop(&v, 0);
+		if (ok && strstr(l.text, ":0") != NULL)
+			TEST_FAIL("%s: the port is not filled in: %s", cases[i].address, l.text);
+		if (ok)
+			listen_close(&l);
 	}
 	fd = socket(AF_INET, SOCK_STREAM, 0);
 	EXPECT(listen(fd, 5) == 0);
 	snprintf(text, sizeof(text), "fd:%d", fd);
-	EXPECT_OK(http_server_start("toy", text, NULL, &toy_limits, pool, &h, &v));
+	EXPECT_OK(listen_open(text, &l));
+	EXPECT(l.passed);
+	EXPECT_OK(http_server_start("toy", &l, NULL, &toy_limits, pool, &h, &v));
+	EXPECT_EQ("taken over", l.fd, -1);
 	EXPECT(strncmp(http_server_address(v), "0.0.0.0:", 8) == 0);
 	http_server_stop(&v, 0);
 	pool_free(&pool);
