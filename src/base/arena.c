@@ -79,9 +79,8 @@ arena_reset(struct arena *a)
 	a->total = a->first->size;
 }
 
-/* Like arena_try(), not zeroed: for what is written over at once. */
-static void *
-take(struct arena *a, size_t n)
+void *
+arena_room(struct arena *a, size_t n)
 {
 	size_t need, size;
 	void *p;
@@ -107,7 +106,7 @@ take(struct arena *a, size_t n)
 static void *
 must(struct arena *a, size_t n)
 {
-	void *p = take(a, n);
+	void *p = arena_room(a, n);
 
 	if (p == NULL)
 		PANIC("arena: %zu bytes more than its limit of %zu", n, a->max);
@@ -117,7 +116,7 @@ must(struct arena *a, size_t n)
 void *
 arena_try(struct arena *a, size_t n)
 {
-	void *p = take(a, n);
+	void *p = arena_room(a, n);
 
 	return p != NULL ? memset(p, 0, n) : NULL;
 }

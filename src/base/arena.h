@@ -27,6 +27,8 @@ void arena_reset(struct arena *);
 void *arena_alloc(struct arena *, size_t n);
 /* The same, or NULL when the limit would be passed. */
 void *arena_try(struct arena *, size_t n);
+/* The same, not zeroed: for what is written over at once. */
+void *arena_room(struct arena *, size_t n);
 #define ARENA_NEW(a, T) ((T *)arena_alloc((a), sizeof(T)))
 #define ARENA_ARRAY(a, T, n) ((T *)arena_alloc((a), arena_mul(sizeof(T), (n))))
 /* a * b, or a panic on overflow. */

@@ -6,6 +6,7 @@
 #include <sys/random.h>
 
 #include "base/clock.h"
+#include "base/mem.h"
 #include "base/panic.h"
 #include "base/text.h"
 
@@ -28,6 +29,21 @@ load_be(const uint8_t *p, int n)
 	return v;
 }
 
+/* One call of the kernel for 64 ids. */
+static uint32_t
+chance(void)
+{
+	static _Thread_local uint32_t pool[64];
+	static _Thread_local size_t left;
+
+	if (left == 0) {
+		if (getrandom(pool, sizeof(pool), 0) != sizeof(pool))
+			PANIC("getrandom");
+		left = COUNT(pool);
+	}
+	return pool[--left];
+}
+
 struct id
 id_new(uint32_t space)
 {
@@ -35,8 +51,7 @@ id_new(uint32_t space)
 
 	store_be(id.byte, space, 4);
 	store_be(id.byte + 4, clock_unique_ns(), 8);
-	if (getrandom(id.byte + 12, 4, 0) != 4)
-		PANIC("getrandom");
+	store_be(id.byte + 12, chance(), 4);
 	return id;
 }
 

@@ -43,7 +43,7 @@ kv_batch_free(struct kv_batch **bp)
 static char *
 room_for(struct kv_batch *b, size_t n)
 {
-	char *p = arena_try(b->arena, n > 0 ? n : 1);
+	char *p = arena_room(b->arena, n > 0 ? n : 1);
 
 	if (p == NULL)
 		b->failed = (err_v){ -E2BIG };

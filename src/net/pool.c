@@ -10,6 +10,7 @@
 #include "net/pool.h"
 
 #include <inttypes.h>
+#include <semaphore.h>
 #include <stdio.h>
 
 #include "base/clock.h"
@@ -24,9 +25,8 @@ struct worker {
 	struct pool *pool;
 	pthread_t thread;
 	char name[16];
-	struct cond wake;
+	sem_t wake;			/* posted once for each time it is taken from the idle ones */
 	struct worker *next_idle;	/* GUARDED_BY(pool->lock), like all below */
-	bool idle;			/* in the list of them */
 	bool busy;
 	enum pool_class class;		/* of the task that runs */
 	uint64_t since_ns;
@@ -79,7 +79,6 @@ wake_next(struct pool *p) REQUIRES(p->lock)
 		return NULL;
 	p->idle = w->next_idle;
 	p->nidle--;
-	w->idle = false;
 	p->waking = true;
 	return w;
 }
@@ -122,12 +121,13 @@ worker_assign(struct pool *p, struct worker *w, const struct pool_task *task, en
 static void
 worker_rest(struct pool *p, struct worker *w) REQUIRES(p->lock)
 {
-	w->idle = true;
 	w->next_idle = p->idle;
 	p->idle = w;
 	p->nidle++;
-	while (w->idle && !p->stop)
-		cond_wait(&w->wake, &p->lock);
+	lock_drop(&p->lock);
+	while (sem_wait(&w->wake) != 0)
+		;
+	lock_take(&p->lock);
 	p->waking = false;
 }
 
@@ -152,7 +152,7 @@ worker_main(void *arg)
 		next = wake_next(p);
 		lock_drop(&p->lock);
 		if (next != NULL)
-			cond_signal(&next->wake);
+			sem_post(&next->wake);
 		task->run(task);
 		lock_take(&p->lock);
 		w->busy = false;
@@ -196,7 +196,7 @@ pool_put(struct pool *p, struct pool_task *task, enum pool_class c)
 	}
 	lock_drop(&p->lock);
 	if (w != NULL)
-		cond_signal(&w->wake);
+		sem_post(&w->wake);
 	return taken;
 }
 
@@ -220,7 +220,8 @@ pool_new(const char *name, unsigned threads, unsigned queue_max, unsigned reserv
 		struct worker *w = &p->worker[i];
 
 		w->pool = p;
-		cond_init(&w->wake);
+		if (sem_init(&w->wake, 0, 0) != 0)
+			PANIC("sem_init: errno %d", errno);
 		snprintf(w->name, sizeof(w->name), "%.10s-%u", name, i % 1000);
 		thread_start(&w->thread, w->name, STACK_BYTES, worker_main, w);
 	}
@@ -237,13 +238,13 @@ pool_free(struct pool **pp)
 	CHECK_OBJ(p, POOL_MAGIC);
 	lock_take(&p->lock);
 	p->stop = true;
-	for (unsigned i = 0; i < p->threads; i++)
-		cond_signal(&p->worker[i].wake);
 	lock_drop(&p->lock);
+	for (unsigned i = 0; i < p->threads; i++)
+		sem_post(&p->worker[i].wake);
 	for (unsigned i = 0; i < p->threads; i++)
 		pthread_join(p->worker[i].thread, NULL);
 	for (unsigned i = 0; i < p->threads; i++)
-		cond_done(&p->worker[i].wake);	/* by now no other worker can be about to signal it */
+		sem_destroy(&p->worker[i].wake);	/* by now no other worker can be about to post it */
 	assert(p->queue[POOL_SMALL].n + p->queue[POOL_LARGE].n == 0);
 	lock_done(&p->lock);
 	free(p->worker);
