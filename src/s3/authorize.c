@@ -81,6 +81,17 @@ actions_check(struct s3_req *rq, const char *list, const struct bucket *bucket, 
 	return ERR_OK;
 }
 
+/* Whoever says whose bucket they expect is not served from another's. */
+static err
+owner_check(struct s3_req *rq, str header, const struct bucket *bucket)
+{
+	str expected = s3_header(rq, header);
+
+	if (expected.p == NULL || str_eq(expected, bucket->org))
+		return ERR_OK;
+	return err_s3f(S3_AccessDenied, "The bucket does not belong to the owner that %.*s names.", STR_FMT(header));
+}
+
 /* ---- the source of a copy ---- */
 
 static err
@@ -137,6 +148,7 @@ source_check(struct s3_req *rq, const char *permission)
 		if (!err_ok(e))
 			return e;
 	}
+	TRY(owner_check(rq, STR("x-amz-source-expected-bucket-owner"), &s->bucket));
 	TRY(actions_check(rq, permission, &s->bucket, s->key, &s->which, NULL));
 	rq->source = s;
 	return ERR_OK;
@@ -162,6 +174,8 @@ authorize(struct s3_req *rq)
 	const struct bucket *bucket = rq->bucket.name.p != NULL ? &rq->bucket : NULL;
 	struct pairs tags = { 0 };
 
+	if (bucket != NULL)
+		TRY(owner_check(rq, STR("x-amz-expected-bucket-owner"), bucket));
 	if (sets_tags(rq)) {
 		TRY(headers_tagging(rq->head, rq->arena, &tags));
 		TRY(authorize_action(rq, "s3:PutObjectTagging", bucket, rq->key, NULL, &tags));

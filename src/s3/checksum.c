@@ -148,6 +148,20 @@ want_sdk(const struct http_head *h, const struct checksum_want *w)
 	return ERR_OK;
 }
 
+/* A checksum that we cannot verify is not taken for one that was. */
+static err
+header_known(str name)
+{
+	static const str others[] = { STR("x-amz-checksum-algorithm"), STR("x-amz-checksum-type"), STR("x-amz-checksum-mode") };
+
+	if (!str_starts_nocase(name, STR("x-amz-checksum-")))
+		return ERR_OK;
+	for (size_t i = 0; i < COUNT(others); i++)
+		if (str_eq_nocase(name, others[i]))
+			return ERR_OK;
+	return err_s3f(S3_InvalidRequest, "The algorithm type you specified in x-amz-checksum- header is invalid.");
+}
+
 err_v
 checksum_want_read(const struct http_head *h, struct checksum_want *ret)
 {
@@ -158,8 +172,10 @@ checksum_want_read(const struct http_head *h, struct checksum_want *ret)
 		str name = h->header[i].name;
 		enum digest_alg alg;
 
-		if (!header_algorithm(name, &alg))
+		if (!header_algorithm(name, &alg)) {
+			TRY(header_known(name));
 			continue;
+		}
 		if (w.named)
 			return too_many();
 		if (!value_decode(alg, h->header[i].value, w.value))

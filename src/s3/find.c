@@ -33,6 +33,14 @@ object_find(struct s3_req *rq, struct object *ret)
 	return ERR_OK;
 }
 
+/* The error names the source, not the target. */
+static err
+source_missing(struct s3_req *rq)
+{
+	s3_detail(rq, "Key", rq->source->key);
+	return err_s3(S3_NoSuchKey);
+}
+
 err_v
 object_find_source(struct s3_req *rq, struct object *ret)
 {
@@ -43,9 +51,12 @@ object_find_source(struct s3_req *rq, struct object *ret)
 
 	assert(from != NULL);
 	TRY(conditions_parse(rq, CONDITIONS_COPY_SOURCE, &conditions));
-	TRY(catalog_get(rq->store->catalog, &from->bucket, from->key, &from->which, rq->wait, rq->arena, &o));
+	e = catalog_get(rq->store->catalog, &from->bucket, from->key, &from->which, rq->wait, rq->arena, &o);
+	if (err_is(e, S3_NoSuchKey))
+		return source_missing(rq);
+	TRY(e);
 	if (o.delete_marker && from->which.kind == WHICH_CURRENT)
-		return err_s3(S3_NoSuchKey);
+		return source_missing(rq);
 	if (o.delete_marker)
 		return err_s3f(S3_InvalidRequest,
 		    "The source of a copy request may not specifically refer to a delete marker by version id.");

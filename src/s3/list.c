@@ -31,7 +31,8 @@ list_max_read(struct s3_req *rq, const char *name, unsigned *ret)
 		bool negative = str_starts(text, STR("-"));
 
 		if (!str_u64(str_skip(text, negative), &n))
-			return argument_bad(rq, name, text, "Provided max-keys not an integer or within integer range");
+			return argument_bad(rq, name, text, arena_fmt(rq->arena, "Provided %s not an integer or within integer range",
+			    name).p);
 		if ((negative && n > 0) || n > INT32_MAX)
 			return argument_bad(rq, name, text, "Argument must be an integer between 0 and 2147483647");
 	}

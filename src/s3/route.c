@@ -136,6 +136,52 @@ op_find(const struct http_head *head, enum op_scope scope)
 	return OP_NONE;
 }
 
+/* Does a match name this query parameter, without asking for a value? */
+static bool
+match_names(str match, str name)
+{
+	while (!str_empty(match))
+		if (str_eq(str_take_until(&match, '&'), name))
+			return true;
+	return false;
+}
+
+/*
+ * A sub-resource that the row at hand does not speak of, but another one of its scope does: DELETE key?acl must not delete the key.
+ * NULL: none.
+ */
+static const struct http_query *
+stray_subresource(const struct http_head *head, enum op op)
+{
+	for (unsigned q = 0; q < head->queries; q++) {
+		const struct http_query *query = &head->query[q];
+
+		if (match_names(str_c(operations[op].match), query->name))
+			continue;
+		for (unsigned i = 0; i < OP_COUNT; i++)
+			if (operations[i].scope == operations[op].scope && match_names(str_c(operations[i].match), query->name))
+				return query;
+	}
+	return NULL;
+}
+
+static err
+stray_check(const struct http_head *head, enum op op)
+{
+	const struct http_query *stray;
+
+	if (head->method != HTTP_PUT && head->method != HTTP_POST && head->method != HTTP_DELETE)
+		return ERR_OK;
+	stray = stray_subresource(head, op);
+	if (stray == NULL)
+		return ERR_OK;
+	/* A part that lacks one of its two names must not become the object itself. */
+	if (head->method == HTTP_PUT && (str_eq(stray->name, STR("uploadId")) || str_eq(stray->name, STR("partNumber"))))
+		return err_s3f(S3_InvalidArgument, "Uploading a part takes both partNumber and uploadId.");
+	return err_s3f(S3_MethodNotAllowed, "%.*s is not allowed on the sub-resource \"%.*s\".", STR_FMT(str_sub(head->method_text, 0, 32)),
+	    STR_FMT(str_sub(stray->name, 0, 64)));
+}
+
 /* ---- path ---- */
 
 static err
@@ -179,9 +225,5 @@ route_find(const struct store *store, const struct http_head *head, struct arena
 		return err_s3f(S3_KeyTooLongError, "The key has %zu bytes; at most %u are allowed.", ret->key.len, KEY_MAX);
 	if (!str_is_utf8(ret->key))
 		return err_s3f(S3_InvalidURI, "The key is not valid UTF-8.");
-	/* A part that lacks one of its two names must not become the object itself. */
-	if (ret->op == OP_PutObject || ret->op == OP_CopyObject)
-		if (http_query(head, STR("uploadId")) != NULL || http_query(head, STR("partNumber")) != NULL)
-			return err_s3f(S3_InvalidArgument, "Uploading a part takes both partNumber and uploadId.");
-	return ERR_OK;
+	return stray_check(head, ret->op);
 }

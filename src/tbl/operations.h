@@ -19,6 +19,7 @@ OPERATION(PostService, POST, SERVICE, "", "", "", SMALL, s3_not_implemented)
 
 /* ---- buckets ---- */
 OPERATION(GetBucketAcl, GET, BUCKET, "acl", "s3:ListBucket", "", SMALL, s3_get_bucket_acl)
+OPERATION(GetBucketAbac, GET, BUCKET, "abac", "s3:GetBucketAbac", "", SMALL, s3_not_implemented)
 OPERATION(GetBucketAccelerateConfiguration, GET, BUCKET, "accelerate", "s3:GetAccelerateConfiguration", "", SMALL, s3_not_implemented)
 OPERATION(GetBucketAnalyticsConfiguration, GET, BUCKET, "analytics", "s3:GetAnalyticsConfiguration", "", SMALL, s3_not_implemented)
 OPERATION(GetBucketCors, GET, BUCKET, "cors", "s3:GetBucketCORS", "", SMALL, s3_get_bucket_cors)

@@ -143,6 +143,7 @@ SPEC = {
     "GetPublicAccessBlock": bucket("GET", "publicAccessBlock=", "GetBucketPublicAccessBlock"),
     "CreateSession": bucket("GET", "session=", "CreateSession"),
     "PutBucketAcl": bucket("PUT", "acl=", "PutBucketAcl"),
+    "GetBucketAbac": bucket("GET", "abac=", "GetBucketAbac"),
     "PutBucketAbac": bucket("PUT", "abac=", "PutBucketAbac"),
     "PutBucketAccelerateConfiguration": bucket("PUT", "accelerate=", "PutAccelerateConfiguration"),
     "PutBucketAnalyticsConfiguration": bucket("PUT", "analytics=", "PutAnalyticsConfiguration"),

@@ -1,0 +1,62 @@
+"""Requests at the edge of what clients send: stray sub-resources, owners that are expected, checksums that nobody knows."""
+import pytest
+
+
+@pytest.fixture
+def made(s3, raw, bucket):
+    s3.put_object(Bucket=bucket, Key="k", Body=b"bytes")
+    yield bucket
+    assert raw.call("GET", bucket, "k").body == b"bytes"	# whatever was tried
+
+
+def fails(answer, status, code):
+    assert (answer.status, answer.code) == (status, code), answer
+
+
+@pytest.mark.parametrize("method,key,name", [
+    ("DELETE", "k", "acl"), ("DELETE", "k", "attributes"), ("DELETE", "k", "legal-hold"), ("DELETE", "k", "retention"),
+    ("DELETE", "k", "uploads"), ("DELETE", "k", "restore"), ("PUT", "k", "torrent"), ("PUT", "k", "uploads"), ("PUT", "k", "attributes"),
+    ("DELETE", "", "acl"), ("DELETE", "", "versioning"), ("DELETE", "", "location"), ("DELETE", "", "notification"),
+    ("PUT", "", "location"), ("PUT", "", "versions")])
+def test_stray_subresources(raw, made, method, key, name):
+    """A method that a sub-resource does not know is not taken for one on the object or bucket itself."""
+    fails(raw.call(method, made, key, query={name: ""}), 405, "MethodNotAllowed")
+
+
+def test_stray_subresource_of_an_empty_bucket(raw, bucket):
+    fails(raw.call("DELETE", bucket, query={"acl": ""}), 405, "MethodNotAllowed")
+    assert raw.call("HEAD", bucket).status == 200
+
+
+def test_not_implemented_is_no_listing(raw, made):
+    fails(raw.call("GET", made, query={"abac": ""}), 501, "NotImplemented")
+
+
+def test_expected_owner(s3, raw, made):
+    owner = s3.get_bucket_acl(Bucket=made)["Owner"]["ID"]
+    right, wrong = {"x-amz-expected-bucket-owner": owner}, {"x-amz-expected-bucket-owner": "123456789012"}
+    for method, key, more in (("GET", "", {}), ("HEAD", "", {}), ("GET", "k", {}), ("HEAD", "k", {}), ("DELETE", "none", {}),
+                              ("PUT", "new", {}), ("POST", "new", {"uploads": ""}), ("GET", "", {"location": ""})):
+        answer = raw.call(method, made, key, query=more, headers=wrong)
+        assert answer.status == 403 and (method == "HEAD" or answer.code == "AccessDenied"), (method, key, answer)
+        assert raw.call(method, made, key, query=more, headers=right).status in (200, 204), (method, key)
+    source = {"x-amz-copy-source": f"{made}/k"}
+    fails(raw.call("PUT", made, "c", headers={**source, "x-amz-source-expected-bucket-owner": "123456789012"}), 403, "AccessDenied")
+    assert raw.call("PUT", made, "c", headers={**source, "x-amz-source-expected-bucket-owner": owner}).status == 200
+
+
+def test_unknown_checksum(raw, made):
+    fails(raw.call("PUT", made, "c", headers={"x-amz-checksum-xxhash128": "AAAA"}, body=b"x"), 400, "InvalidRequest")
+    assert raw.call("HEAD", made, "c").status == 404
+
+
+def test_missing_source_is_named(raw, made):
+    answer = raw.call("PUT", made, "target", headers={"x-amz-copy-source": f"{made}/no-source"})
+    fails(answer, 404, "NoSuchKey")
+    assert b"<Key>no-source</Key>" in answer.body
+
+
+def test_bad_number_is_named(raw, made):
+    answer = raw.call("GET", made, query={"uploads": "", "max-uploads": "many"})
+    fails(answer, 400, "InvalidArgument")
+    assert b"Provided max-uploads not an integer" in answer.body
