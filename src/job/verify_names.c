@@ -54,7 +54,7 @@ tell(struct namer *n, struct finding *f, const struct suspect *s)
 static void
 tell_body(struct namer *n, struct finding *f, struct id body, const struct object *o)
 {
-	const struct suspect *s = suspect_find(&n->v->bodies, body), *end = n->v->bodies.at + n->v->bodies.n;
+	const struct suspect *s = suspect_find(&n->v->bodies, body), *end;
 	struct part_run *runs = NULL;
 	struct row_key row = row_part(body, PART_TABLE);
 	bool table = false;
@@ -63,6 +63,7 @@ tell_body(struct namer *n, struct finding *f, struct id body, const struct objec
 
 	if (s == NULL)
 		return;
+	end = n->v->bodies.at + n->v->bodies.n;
 	if (o != NULL)
 		table = err_ok(kv_get(n->v->kv, id_space(body), row_str(&row), KV_MAY_BLOCK, n->a, &raw)) &&
 		    err_ok(record_runs_read(raw, n->a, &runs, &nruns));

@@ -374,11 +374,11 @@ visit_part_blob(struct space *s, str row, str value)
 	else if (!err_ok(record_blob_owner_read(value, &upload, &number)))
 		tell_row(s, row, err_context());
 	else
-		pairs_add(&s->pairs, PAIR_PART_BLOB, SERVES, blob, upload, 0, row);
+		pairs_add(&s->pairs, PAIR_PART_BLOB, SERVES, blob, upload, number, row);
 }
 
 static void
-need_extents(struct space *s, struct id upload, const struct part *p, str row, str value)
+need_extents(struct space *s, struct id upload, uint32_t number, const struct part *p, str row, str value)
 {
 	if (p->nextents == 0)
 		return;
@@ -387,7 +387,7 @@ need_extents(struct space *s, struct id upload, const struct part *p, str row, s
 		return;
 	}
 	for (unsigned i = 0; i < p->nextents; i++)
-		pairs_add(&s->pairs, PAIR_PART_BLOB, NEEDS, p->extents[i].blob.id, upload, 0, row);
+		pairs_add(&s->pairs, PAIR_PART_BLOB, NEEDS, p->extents[i].blob.id, upload, number, row);
 }
 
 /* Which part of the body at hand must come next; 0: none. */
@@ -475,7 +475,7 @@ visit_part(struct space *s, str row, str value)
 			part_came(s);
 		return;
 	}
-	need_extents(s, body, &p, row, value);
+	need_extents(s, body, number, &p, row, value);
 	if (part_due(s) != number) {
 		if (s->pairs.pass == PAIRS_SUM)
 			visit_outside(s, body, &p, row);
@@ -510,16 +510,20 @@ visit_upload(struct space *s, str row, str value)
 static void
 dead_part(struct space *s, const struct dead_record *d, str row)
 {
+	uint32_t number = 0;
+	struct id upload;
 	struct part p;
+	str raw;
 
-	if (!err_ok(record_part_read(d->part, d->body, RECORD_FULL, s->a, &p))) {
+	if (!err_ok(record_part_read(d->part, d->body, RECORD_FULL, s->a, &p)))
 		tell_row(s, row, err_context());
-		return;
-	}
-	if (p.nextents > 0 && !id_eq(p.extents[0].body, d->body))
+	else if (p.nextents > 0 && !id_eq(p.extents[0].body, d->body))
 		dead_need(s, p.extents[0].body, p.oid, row);
-	else
-		need_extents(s, d->body, &p, row, STR_NONE);
+	else if (p.nextents > 0 && rows_look(&s->rows, row_blob(p.extents[0].blob.id), &raw) &&
+	    err_ok(record_blob_owner_read(raw, &upload, &number)))
+		need_extents(s, d->body, number, &p, row, STR_NONE);
+	else if (p.nextents > 0)
+		tell_row(s, row, "the blob of a part that was replaced is not known");
 }
 
 static void
@@ -686,7 +690,7 @@ static err_v
 check_name(struct space *s)
 {
 	struct finding f = { .kind = FINDING_DAMAGE, .what = STR("the bucket is there, but its name is gone") };
-	struct row_key row = row_head();
+	struct row_key row = row_head(), name;
 	struct bucket now;
 	str raw;
 	err_v e;
@@ -697,13 +701,14 @@ check_name(struct space *s)
 			    "space %u has rows but the record of its bucket is gone", s->rows.space) });
 		return ERR_OK;
 	}
-	if (s->head.state == BUCKET_DELETED || str_empty(s->rows.bucket))
+	if (s->head.state == BUCKET_DELETED || str_empty(s->head.name) || s->head.name.len > BUCKET_NAME_MAX)
 		return ERR_OK;
-	e = catalog_bucket(s->v->o->catalog, s->head.name, KV_MAY_BLOCK, s->a, &now);
-	if (err_ok(e) && now.space == s->rows.space)
+	name = row_bucket_name(s->head.name);
+	e = kv_get(s->v->kv, KV_SYSTEM_SPACE, row_str(&name), KV_MAY_BLOCK, s->a, &raw);
+	if (err_ok(e) && err_ok(record_bucket_read(raw, &now)) && now.space == s->rows.space)
 		return ERR_OK;
-	if (!err_ok(e) && !err_is(e, S3_NoSuchBucket))
-		return e;
+	if (!err_is(e, ERR_NOT_FOUND.code))
+		TRY(e);
 	e = kv_get(s->v->kv, s->rows.space, row_str(&row), KV_MAY_BLOCK, s->a, &raw);
 	if (err_ok(e) && err_ok(record_bucket_read(raw, &now)) && now.state != BUCKET_DELETED)
 		tell(s, &f);
