@@ -66,7 +66,7 @@ void rows_seek(struct rows *, struct row_key);
 bool rows_here(struct rows *);
 /* To the next one, behind the row that rows_here() saw, wherever rows_look() has been since. */
 void rows_next(struct rows *);
-/* Another row of the same instant; borrowed until the next call. */
+/* Another row of the same instant; borrowed until the next call. Once rows are broken it says false, which means nothing. */
 bool rows_look(struct rows *, struct row_key, str *ret);
 
 /* ---- what must come in pairs (verify_pairs.c) ---- */

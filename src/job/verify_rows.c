@@ -32,7 +32,13 @@ rows_seek(struct rows *r, struct row_key to)
 {
 	r->moved = false;
 	r->last = to;
-	kv_iter_seek(r->it, row_str(&to));
+	if (r->broken) {
+		kv_iter_close(&r->it);
+		if (!err_ok(kv_scan_once(r->v->kv, r->space, row_str(&to), STR_NONE, &r->it)))
+			r->it = NULL;
+	} else {
+		kv_iter_seek(r->it, row_str(&to));
+	}
 }
 
 /* (a + b) / 2; false: there is nothing between them. */
@@ -57,11 +63,13 @@ middle(const uint8_t *a, const uint8_t *b, uint8_t *ret)
 	return memcmp(ret, a, NUMBER_LEN) != 0;
 }
 
+/* Each try with an iterator of its own: one that has met a bad block may go on saying so. */
 static bool
-readable(struct rows *r, const uint8_t *number)
+open_at(struct rows *r, const uint8_t *number)
 {
-	kv_iter_seek(r->it, str_n(number, NUMBER_LEN));
-	return kv_iter_valid(r->it) || err_ok(kv_iter_error(r->it));
+	kv_iter_close(&r->it);
+	return err_ok(kv_scan_once(r->v->kv, r->space, str_n(number, NUMBER_LEN), STR_NONE, &r->it)) &&
+	    (kv_iter_valid(r->it) || err_ok(kv_iter_error(r->it)));
 }
 
 /* For people: the key if it has one. */
@@ -101,7 +109,8 @@ tell_gap(struct rows *r, const char *why)
 	verify_found(r->v, &f);
 }
 
-static void
+/* From here on rows are of another instant, and rows_look() finds none before: judge nothing by it. */
+static bool
 leap(struct rows *r)
 {
 	uint8_t bad[NUMBER_LEN] = { 0 }, good[NUMBER_LEN], between[NUMBER_LEN];
@@ -111,12 +120,15 @@ leap(struct rows *r)
 	memcpy(bad, r->last.bytes, r->last.len < NUMBER_LEN ? r->last.len : NUMBER_LEN);
 	memset(good, 0xff, sizeof(good));
 	while (middle(bad, good, between))
-		memcpy(readable(r, between) ? good : bad, between, NUMBER_LEN);
-	if (!readable(r, good))		/* it works at one time and not at another: give up */
-		kv_iter_seek(r->it, str_n(memset(good, 0xff, sizeof(good)), sizeof(good)));
+		memcpy(open_at(r, between) ? good : bad, between, NUMBER_LEN);
+	r->broken = true;
+	if (!open_at(r, good)) {		/* it works at one time and not at another: give up */
+		kv_iter_close(&r->it);
+		return false;
+	}
 	if (!r->told)
 		tell_gap(r, why);
-	r->broken = true;
+	return kv_iter_valid(r->it);
 }
 
 bool
@@ -124,13 +136,10 @@ rows_here(struct rows *r)
 {
 	str key;
 
-	if (!kv_iter_valid(r->it)) {
-		if (err_ok(kv_iter_error(r->it)))
-			return false;
-		leap(r);
-		if (!kv_iter_valid(r->it))
-			return false;
-	}
+	if (r->it == NULL)
+		return false;
+	if (!kv_iter_valid(r->it) && (err_ok(kv_iter_error(r->it)) || !leap(r)))
+		return false;
 	key = kv_iter_key(r->it);
 	r->last.len = key.len < sizeof(r->last.bytes) ? key.len : sizeof(r->last.bytes);
 	memcpy(r->last.bytes, key.p, r->last.len);
@@ -140,25 +149,24 @@ rows_here(struct rows *r)
 void
 rows_next(struct rows *r)
 {
-	if (r->moved) {
-		kv_iter_seek(r->it, row_str(&r->last));
-		r->moved = false;
-	}
-	if (kv_iter_valid(r->it))
+	if (r->moved)
+		rows_seek(r, r->last);
+	if (r->it != NULL && kv_iter_valid(r->it))
 		kv_iter_next(r->it);
 }
 
 bool
 rows_look(struct rows *r, struct row_key row, str *ret)
 {
+	if (r->broken)
+		return false;
 	r->moved = true;
 	kv_iter_seek(r->it, row_str(&row));
-	if (!kv_iter_valid(r->it)) {
-		r->broken |= !err_ok(kv_iter_error(r->it));
-		return false;
+	if (kv_iter_valid(r->it) && str_eq(kv_iter_key(r->it), row_str(&row))) {
+		*ret = kv_iter_value(r->it);
+		return true;
 	}
-	if (!str_eq(kv_iter_key(r->it), row_str(&row)))
-		return false;
-	*ret = kv_iter_value(r->it);
-	return true;
+	if (!err_ok(kv_iter_error(r->it)))
+		r->broken = true;
+	return false;
 }

@@ -288,7 +288,8 @@ check_above(struct space *s, const struct object *o)
 
 	row = row_object(o->key);
 	if (!rows_look(&s->rows, row, &raw)) {
-		tell_object(s, o, "an older version, but the newest one of its key is gone");
+		if (!s->rows.broken)
+			tell_object(s, o, "an older version, but the newest one of its key is gone");
 		return;
 	}
 	if (!err_ok(record_object_read(raw, RECORD_LISTED, s->a, &older, &newest)))
@@ -522,7 +523,7 @@ dead_part(struct space *s, const struct dead_record *d, str row)
 	else if (p.nextents > 0 && rows_look(&s->rows, row_blob(p.extents[0].blob.id), &raw) &&
 	    err_ok(record_blob_owner_read(raw, &upload, &number)))
 		need_extents(s, d->body, number, &p, row, STR_NONE);
-	else if (p.nextents > 0)
+	else if (p.nextents > 0 && !s->rows.broken)
 		tell_row(s, row, "the blob of a part that was replaced is not known");
 }
 
@@ -624,6 +625,7 @@ look_ahead(struct space *s)
 	s->has_head = rows_look(&s->rows, row_head(), &raw);
 	if (s->has_head && err_ok(record_bucket_read(arena_str(s->keep, raw), &s->head)))
 		s->rows.bucket = s->head.name;
+	s->rows.told = true;		/* the walk meets it again */
 	rows_seek(&s->rows, row_kind_from(ROW_UPLOAD));
 	for (; rows_here(&s->rows); rows_next(&s->rows)) {
 		char key[OBJECT_KEY_MAX];
@@ -636,6 +638,7 @@ look_ahead(struct space *s)
 		if (row_object_key(kv_iter_key(s->rows.it), ROW_UPLOAD, key, &len, &rest) && row_upload_id(rest, &id))
 			ids_add(&s->uploads, id);
 	}
+	s->rows.told = false;
 	if (s->uploads.n > 0)
 		qsort(s->uploads.at, s->uploads.n, sizeof(struct id), by_bytes);
 }
