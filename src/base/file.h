@@ -14,3 +14,9 @@ err file_write(const char *path, str text);
 err file_rename(const char *from, const char *to);
 /* Flush the directory that holds path: what was made or removed there is durable. */
 err file_flush_parent(const char *path);
+/* All bytes of one open file, from where it stands, into another. "what" is being copied, for errors. */
+err file_copy_bytes(int from, int to, const char *what);
+/* Copy a file, mode 0600, and flush the copy; its name is not flushed yet. What stood there before is replaced. */
+err file_copy(const char *from, const char *to);
+/* Remove a directory with all that is in it, following no symbolic link. Fine if it is not there. */
+err file_remove_tree(const char *dir);

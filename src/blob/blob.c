@@ -209,17 +209,47 @@ blob_scrub(struct blobs *s, const struct blob_ref *ref, uint64_t *ret_off)
 }
 
 err_v
-blob_backup(struct blobs *s, const struct blob_ref *ref, const char *dir)
+blob_copy_begin(struct blobs *s, const char *dir, struct blob_copy **ret)
 {
+	struct blob_copy *c;
+
 	CHECK_OBJ(s, BLOBS_MAGIC);
-	return s->ops->backup(s, ref, dir);
+	TRY(s->ops->copy_begin(s, dir, &c));
+	c->magic = BLOB_COPY_MAGIC;
+	c->store = s;
+	*ret = c;
+	return ERR_OK;
 }
 
 err_v
-blobs_backup_sync(struct blobs *s, const char *dir)
+blob_copy_add(struct blob_copy *c, const struct blob_ref *ref, uint64_t *ret_bytes)
 {
-	CHECK_OBJ(s, BLOBS_MAGIC);
-	return s->ops->backup_sync(s, dir);
+	CHECK_OBJ(c, BLOB_COPY_MAGIC);
+	return c->store->ops->copy_add(c, ref, ret_bytes);
+}
+
+err_v
+blob_copy_end(struct blob_copy **cp)
+{
+	err_v e;
+
+	CHECK_OBJ(*cp, BLOB_COPY_MAGIC);
+	e = (*cp)->store->ops->copy_end(*cp);
+	blob_copy_drop(cp);
+	return e;
+}
+
+void
+blob_copy_drop(struct blob_copy **cp)
+{
+	struct blob_copy *c = *cp;
+
+	if (c == NULL)
+		return;
+	CHECK_OBJ(c, BLOB_COPY_MAGIC);
+	c->magic = 0;
+	c->store->ops->copy_drop(c);
+	*cp = NULL;
 }
 
 void

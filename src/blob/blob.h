@@ -99,9 +99,21 @@ err blob_list_suspects(struct blobs *, blob_visit_f *, void *arg);
 /* Read all of it against its checksums. ERR_DAMAGED; ret_off: where the first bad block begins. */
 err blob_scrub(struct blobs *, const struct blob_ref *, uint64_t *ret_off);
 
-/* A copy of the blob for a backup: hard link where possible, else bytes; durable after blobs_backup_sync. */
-err blob_backup(struct blobs *, const struct blob_ref *, const char *dir);
-err blobs_backup_sync(struct blobs *, const char *dir);
+/*
+ * A copy of some blobs, as a store of its own in a directory: blobs_open() takes it, and each blob has the same place in it, so records
+ * of the index fit it as they are. What an earlier copy into the same directory brought to its end is there already and is not
+ * copied again. Hard links where possible, else bytes.
+ *   begin  makes what is not there. One at a time for a directory: that is the caller's to see to.
+ *   add    any thread. ret_bytes: how many were copied or linked, 0 if it was there. ERR_NOT_FOUND: there is no such blob.
+ *   end    OK: all that was added is durable. After an error, or without it, what was added may be broken; the next copy mends it.
+ *   drop   forgets; safe on NULL and after end.
+ * -ENOTSUP: this engine has no directories.
+ */
+struct blob_copy;
+err blob_copy_begin(struct blobs *, const char *dir, struct blob_copy **ret);
+err blob_copy_add(struct blob_copy *, const struct blob_ref *, uint64_t *ret_bytes);
+err blob_copy_end(struct blob_copy **);
+void blob_copy_drop(struct blob_copy **);
 
 struct blob_stats {
 	uint64_t volumes;

@@ -15,7 +15,9 @@
 #include "base/mem.h"
 #include "blob/blob_file_impl.h"
 
-#define FORMAT "caisson blobs 1\n"
+#define FORMAT_NAME "caisson blobs "
+#define FORMAT FORMAT_NAME "1\n"
+#define FORMAT_MAX 63
 #define VOLUME_BYTES_MAX (UINT64_C(200) << 30)		/* well below what a place can name */
 
 struct file_writer {
@@ -45,22 +47,37 @@ file_counted(struct file_store *s, int64_t files, int64_t bytes)
 	lock_drop(&s->lock);
 }
 
-static err_v
-check_format(const struct file_store *s)
+err_v
+file_format(int dir)
 {
-	char text[sizeof(FORMAT)] = { 0 };
-	int fd = openat(s->dir, "format", O_RDONLY | O_CLOEXEC);
-	err_v e;
+	char text[FORMAT_MAX + 1] = { 0 };
+	int fd = openat(dir, "format", O_RDONLY | O_CLOEXEC);
+	uint64_t version = 0;
+	ssize_t n;
+	str line;
 
-	if (fd < 0 && errno == ENOENT && !s->base.options.read_only)
-		return io_replace(s->dir, "format", STR(FORMAT));
 	if (fd < 0)
 		return err_sys("open format of blob store");
-	e = io_read(fd, text, sizeof(FORMAT) - 1, 0);
+	n = read(fd, text, FORMAT_MAX);
 	close(fd);
-	if (!err_ok(e) || strcmp(text, FORMAT) != 0)
+	if (n < 0)
+		return err_sys("read format of blob store");
+	line = str_n(text, (size_t)n);
+	if (str_starts(line, STR(FORMAT_NAME)) && str_ends(line, STR("\n")) &&
+	    str_u64(str_sub(line, strlen(FORMAT_NAME), line.len - strlen(FORMAT_NAME) - 1), &version) && version > FORM_VERSION)
+		return err_errno(ENOTSUP, "the blobs are of format %llu, written by a newer caisson; this one knows up to %u",
+		    (unsigned long long)version, FORM_VERSION);
+	if (version != FORM_VERSION)
 		return err_errno(EBADMSG, "blob store: file \"format\" does not say \"caisson blobs 1\"");
 	return ERR_OK;
+}
+
+err_v
+file_format_ensure(int dir)
+{
+	err_v e = file_format(dir);
+
+	return err_is(e, -ENOENT) ? io_replace(dir, "format", STR(FORMAT)) : e;
 }
 
 static err_v
@@ -147,15 +164,15 @@ start(struct file_store *s, const char *dir)
 	s->volumes = fd[3];
 	TRY(e);
 	TRY(take_lock(s->dir, read_only ? O_RDONLY : O_RDWR | O_CREAT, &s->lock_fd));
-	TRY(check_format(s));
-	if (read_only)
-		return io_numbers(s->volumes, count_volume, s);
-	if (fsync(s->dir) != 0)
-		return err_sys("fsync blob store");
-	TRY(sweep_tmp(s->tmp));
+	TRY(read_only ? file_format(s->dir) : file_format_ensure(s->dir));
 	TRY(vouched_read(s->dir, &s->next_folder, &s->next_volume));
 	TRY(io_numbers(s->own, see_number, &s->next_folder));
 	TRY(io_numbers(s->volumes, count_volume, s));
+	if (read_only)
+		return ERR_OK;
+	if (fsync(s->dir) != 0)
+		return err_sys("fsync blob store");
+	TRY(sweep_tmp(s->tmp));
 	s->start_folder = s->next_folder;
 	s->start_volume = s->next_volume;
 	s->no_volumes = !can_punch(s->tmp);
@@ -384,7 +401,9 @@ const struct blob_ops blob_file_ops = {
 	.list = file_list,
 	.list_suspects = file_list_suspects,
 	.scrub = file_scrub,
-	.backup = file_backup,
-	.backup_sync = file_backup_sync,
+	.copy_begin = file_copy_begin,
+	.copy_add = file_copy_add,
+	.copy_end = file_copy_end,
+	.copy_drop = file_copy_drop,
 	.stats = file_stats,
 };

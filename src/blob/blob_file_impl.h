@@ -3,6 +3,7 @@
  *
  *     DIR/lock           held while a process has the store open
  *     DIR/format         which form this store has
+ *     DIR/copying        a copy into this store (blob_copy_begin) has not come to its end
  *     DIR/vouched        blobs in folders and volumes below these two numbers are known to the index
  *     DIR/tmp/ID         being written; swept at start
  *     DIR/own/FOLDER/ID  a blob in a file of its own
@@ -161,6 +162,9 @@ struct file_store {
 };
 
 /* blob_file.c */
+/* Is the store in this directory of a form that we know? -ENOENT: a new one; ensure says so in it. */
+err_v file_format(int dir);
+err_v file_format_ensure(int dir);
 struct file_store *file_store_of(struct blobs *);
 void file_counted(struct file_store *, int64_t files, int64_t bytes);
 
@@ -175,8 +179,8 @@ err_v io_numbers(int dir, io_number_f *, void *arg);
 void io_number_text(uint64_t number, char ret[NUMBER_TEXT]);
 /* Write a small file so that after a crash it holds either what it held before, or this. */
 err_v io_replace(int dir, const char *name, str text);
-/* The same file under another directory: linked, or copied where that cannot be. What is there already stays. */
-err_v io_link_or_copy(int from_dir, const char *from, int to_dir, const char *to);
+/* Copy a file into another directory; the copy is flushed, its name is not. */
+err_v io_copy(int from_dir, const char *from, int to_dir, const char *to);
 
 /* blob_file_flush.c: all REQUIRES(s->lock) */
 void flush_init(struct flush *, int fd, int (*sync)(int));
@@ -240,9 +244,11 @@ err_v file_list_suspects(struct blobs *, blob_visit_f *, void *arg);
 err_v vouched_read(int dir, uint64_t *ret_folder, uint64_t *ret_volume);
 err_v vouched_write(int dir, uint64_t folder, uint64_t volume);
 
-/* blob_file_backup.c */
-err_v file_backup(struct blobs *, const struct blob_ref *, const char *dir);
-err_v file_backup_sync(struct blobs *, const char *dir);
+/* blob_file_copy.c */
+err_v file_copy_begin(struct blobs *, const char *dir, struct blob_copy **ret);
+err_v file_copy_add(struct blob_copy *, const struct blob_ref *, uint64_t *ret_bytes);
+err_v file_copy_end(struct blob_copy *);
+void file_copy_drop(struct blob_copy *);
 /* The directories of a store, made if they are not there, or opened as they are. */
 err_v file_layout(const char *dir, int ret[4]);
 err_v file_layout_open(const char *dir, int ret[4]);

@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "base/mem.h"
 #include "base/text.h"
 #include "blob/blob_file_impl.h"
@@ -136,45 +137,22 @@ io_replace(int dir, const char *name, str text)
 	return ERR_OK;
 }
 
-static err_v
-copy(int from, int to)
-{
-	struct stat st;
-
-	if (fstat(from, &st) != 0)
-		return err_sys("stat blob");
-	for (off_t left = st.st_size; left > 0;) {
-		ssize_t n = copy_file_range(from, NULL, to, NULL, (size_t)left, 0);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return err_sys("copy blob");
-		if (n == 0)
-			return ERR_DAMAGED;
-		left -= n;
-	}
-	return ERR_OK;
-}
-
 err_v
-io_link_or_copy(int from_dir, const char *from, int to_dir, const char *to)
+io_copy(int from_dir, const char *from, int to_dir, const char *to)
 {
 	err_v e;
 	int in, out;
 
-	if (linkat(from_dir, from, to_dir, to, 0) == 0 || errno == EEXIST)
-		return ERR_OK;
-	if (errno != EXDEV && errno != EPERM && errno != EMLINK)
-		return err_sys("link blob");
 	in = openat(from_dir, from, O_RDONLY | O_CLOEXEC);
 	if (in < 0)
-		return err_sys("open blob");
+		return errno == ENOENT ? ERR_NOT_FOUND : err_sys("open blob");
 	out = openat(to_dir, to, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 	if (out < 0) {
 		e = err_sys("create copy of blob");
 	} else {
-		e = copy(in, out);
+		e = file_copy_bytes(in, out, "blob");
+		if (err_ok(e) && fsync(out) != 0)
+			e = err_sys("fsync copy of blob");
 		close(out);
 	}
 	close(in);

@@ -1,7 +1,7 @@
 /*
  * blob_impl.h - what every blob engine provides. Included by src/blob only.
  *
- * An engine embeds struct blobs, blob_writer and blob_reader as the first
+ * An engine embeds struct blobs, blob_writer, blob_reader and blob_copy as the first
  * member of its own, and fills in ops. blob.c checks arguments and states that
  * are the same for all, so that engines need not.
  */
@@ -12,6 +12,7 @@
 #define BLOBS_MAGIC 0x424c4f53u
 #define BLOB_WRITER_MAGIC 0x424c4f57u
 #define BLOB_READER_MAGIC 0x424c4f52u
+#define BLOB_COPY_MAGIC 0x424c4f43u
 
 struct blob_ops {
 	const char *scheme;		/* "file": url is "file:PLACE" */
@@ -36,8 +37,10 @@ struct blob_ops {
 	err_v (*list)(struct blobs *, blob_visit_f *, void *arg);
 	err_v (*list_suspects)(struct blobs *, blob_visit_f *, void *arg);
 	err_v (*scrub)(struct blobs *, const struct blob_ref *, uint64_t *ret_off);
-	err_v (*backup)(struct blobs *, const struct blob_ref *, const char *dir);
-	err_v (*backup_sync)(struct blobs *, const char *dir);
+	err_v (*copy_begin)(struct blobs *, const char *dir, struct blob_copy **ret);
+	err_v (*copy_add)(struct blob_copy *, const struct blob_ref *, uint64_t *ret_bytes);
+	err_v (*copy_end)(struct blob_copy *);		/* the copy stays until drop */
+	void (*copy_drop)(struct blob_copy *);
 	void (*stats)(struct blobs *, struct blob_stats *ret);
 };
 
@@ -64,6 +67,11 @@ struct blob_reader {
 	struct blobs *store;
 	uint64_t size;			/* bytes of the blob, filled in by the engine */
 	bool verify;
+};
+
+struct blob_copy {
+	unsigned magic;
+	struct blobs *store;
 };
 
 /* For tests: flip one bit of a blob in the memory engine. bit: data first, then checksums. false: beyond the end. */

@@ -300,15 +300,9 @@ mem_scrub(struct blobs *s, const struct blob_ref *ref, uint64_t *ret_off)
 }
 
 static err_v
-mem_backup(struct blobs *s, const struct blob_ref *ref, const char *dir)
+mem_copy_begin(struct blobs *s, const char *dir, struct blob_copy **ret)
 {
-	return err_errno(ENOTSUP, "backup of a store in memory");
-}
-
-static err_v
-mem_backup_sync(struct blobs *s, const char *dir)
-{
-	return err_errno(ENOTSUP, "backup of a store in memory");
+	return err_errno(ENOTSUP, "a copy of a store in memory");
 }
 
 static void
@@ -358,7 +352,6 @@ const struct blob_ops blob_mem_ops = {
 	.list = mem_list,
 	.list_suspects = mem_list_suspects,
 	.scrub = mem_scrub,
-	.backup = mem_backup,
-	.backup_sync = mem_backup_sync,
+	.copy_begin = mem_copy_begin,
 	.stats = mem_stats,
 };
