@@ -286,5 +286,12 @@ err catalog_dead_unlink(struct catalog *, const struct dead *, struct arena *, s
 err catalog_dead_done(struct catalog *, const struct dead *, struct arena *);
 /* Is this blob held by any link, part, or dead entry not done yet? For sweeping what was written but never committed. */
 err catalog_blob_owned(struct catalog *, const struct blob_ref *, struct arena *, bool *ret);
+/*
+ * Every blob that records of a space need, for as long as they are: made in that space, each once. NEED_UPLOAD: a part of an upload
+ * under way, or of one that was aborted and is not reaped yet. Return false to stop.
+ */
+enum blob_need { NEED_OBJECT, NEED_UPLOAD };
+typedef bool catalog_blob_f(void *arg, const struct blob_ref *, enum blob_need);
+err catalog_blobs(struct catalog *, uint32_t space, catalog_blob_f *, void *arg);
 /* Every space that has, or had, a bucket: for jobs that walk all. */
 err catalog_spaces(struct catalog *, struct arena *, uint32_t **ret, unsigned *ret_n);

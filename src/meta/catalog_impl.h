@@ -122,6 +122,8 @@ err link_forget(struct catalog *, struct id body, struct id owner);
 /* The numbers that an object consists of, if the upload was completed: *ret_n = 0 if not. */
 err part_table(struct catalog *, struct id body, struct arena *, struct part_run **ret, unsigned *ret_n);
 bool runs_have(const struct part_run *, unsigned n, uint32_t number);
+/* Are the part's blobs its body's own? Else it is inlined, or borrows from another body. */
+bool part_is_own(const struct part *, struct id body);
 enum which_parts { PARTS_ALL, PARTS_OUTSIDE };	/* of a body: or those that its object does not consist of */
 /* The blobs that they have of their own. */
 err parts_blobs(struct catalog *, struct id body, enum which_parts, struct arena *, struct blob_ref **ret, unsigned *ret_n);

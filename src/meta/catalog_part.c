@@ -294,8 +294,8 @@ object_part_range(const struct object *o, uint32_t number, uint64_t *ret_off, ui
 
 /* ---- for the reaper ---- */
 
-static bool
-is_own(const struct part *p, struct id body)
+bool
+part_is_own(const struct part *p, struct id body)
 {
 	return p->nextents > 0 && id_eq(p->extents[0].body, body);
 }
@@ -336,7 +336,7 @@ parts_blobs(struct catalog *c, struct id body, enum which_parts which, struct ar
 			continue;
 		arena_reset(one);
 		TRY(record_part_read(w.value, body, RECORD_FULL, one, &p));
-		if (is_own(&p, body))
+		if (part_is_own(&p, body))
 			TRY(blobs_add(a, &p, &list, &n, &room));
 	}
 	TRY(w.failed);
@@ -352,7 +352,7 @@ part_bury(struct write *w, struct id upload, const struct part *p, uint64_t when
 
 	if (p->nextents == 0)
 		return;
-	if (is_own(p, upload)) {
+	if (part_is_own(p, upload)) {
 		for (unsigned i = 0; i < p->nextents; i++)
 			write_delete(w, row_blob(p->extents[i].blob.id));
 		return;

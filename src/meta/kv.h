@@ -113,7 +113,11 @@ struct kv_stats {
 	uint64_t memory_bytes;
 	uint64_t commits;
 	uint64_t conflicts;
-	uint64_t flushes;	/* of the log */
+	uint64_t flushes;	/* of the log, for commits */
+	uint64_t cache_bytes;	/* of memory_bytes */
+	uint64_t compactions;	/* that run now */
+	uint64_t compaction_pending_bytes;	/* that wait for one */
+	uint64_t writes_stopped;	/* 1: commits wait until compactions have caught up */
 };
 void kv_stats(struct kv *, struct kv_stats *ret);
 /*

@@ -27,7 +27,7 @@ struct rocks {
 	struct stripes *stripes;
 	uint64_t seed;			/* of the hash of keys: nobody can aim at a stripe */
 	atomic_int iterators;
-	atomic_uint_fast64_t commits, conflicts;
+	atomic_uint_fast64_t commits, conflicts, flushes;
 
 	struct lock lock;		/* rank: LOCK_ENGINE */
 	atomic_bool full;		/* the last commit found no room */
