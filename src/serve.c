@@ -17,6 +17,7 @@
 #include "access/audit.h"
 #include "base/clock.h"
 #include "base/file.h"
+#include "base/format.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "control/control.h"
@@ -86,6 +87,21 @@ open_directory(const char *dir)
 	return ERR_OK;
 }
 
+#define DATA_FORMAT 1u
+
+/* A directory of a newer program is refused before anything in it is touched. */
+static err
+check_format(const struct config *c, struct arena *a)
+{
+	str path = data_path(a, c, "format"), new = arena_fmt(a, "%.*s.new", STR_FMT(path));
+	err_v e = format_check(path.p, "data", DATA_FORMAT);
+
+	if (!err_is(e, -ENOENT))
+		return e;
+	TRY(format_write(new.p, "data", DATA_FORMAT));
+	return file_rename(new.p, path.p);
+}
+
 static err
 open_engines(struct server *s)
 {
@@ -96,6 +112,7 @@ open_engines(struct server *s)
 	str url, dir = arena_str(a, c->data_dir);
 
 	TRY(open_directory(dir.p));
+	TRY(check_format(c, a));
 	url = c->meta_engine == 0 ? arena_fmt(a, "rocksdb:%.*s/index", STR_FMT(c->data_dir)) : STR("memory:");
 	TRY(kv_open(url, &kv, &s->kv));
 	TRY(catalog_open(s->kv, &s->store.catalog));
@@ -189,7 +206,7 @@ start_jobs(struct server *s)
 		.interval_ms = { [JOB_sweep] = c->sweep_interval, [JOB_reaper] = c->reap_interval,
 			[JOB_lifecycle] = c->lifecycle_interval },
 		.rate = { [JOB_reaper] = c->reap_rate, [JOB_lifecycle] = c->lifecycle_rate },
-		.reap_grace_ms = c->reap_grace, .day_seconds = (uint32_t)c->lifecycle_day_seconds,
+		.reap_grace_ms = c->reap_grace, .day_seconds = (uint32_t)c->lifecycle_day_seconds, .data_dir = c->data_dir,
 	};
 
 	jobs_start(&o, &s->jobs);

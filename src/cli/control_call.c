@@ -15,6 +15,7 @@
 #include "base/panic.h"
 #include "base/text.h"
 #include "cli/cli.h"
+#include "cli/control_call.h"
 
 #define ARENA_MAX (8u << 20)
 #define FILE_MAX (1u << 20)
@@ -33,16 +34,22 @@ const struct verb verbs[] = {
 struct call {
 	struct arena *a;
 	const struct verb *verb;
-	str url, path, query, token_file, data_dir;
+	str url, path, query, token_file, data_dir, token;
 	json_t *body;
 	bool json;		/* print the answer as it came */
 };
 
-static void
-call_done(struct call *c)
+void
+call_close(struct call **cp)
 {
+	struct call *c = *cp;
+
+	if (c == NULL)
+		return;
 	json_decref(c->body);
 	arena_free(&c->a);
+	free(c);
+	*cp = NULL;
 }
 
 static int
@@ -293,9 +300,8 @@ receive(char *bytes, size_t size, size_t n, void *arg)
 	return buf_overflow(b) ? 0 : size * n;
 }
 
-/* NULL: said on standard error. */
 static json_t *
-perform(struct call *c, str token)
+perform(struct call *c)
 {
 	CURL *curl = curl_easy_init();
 	AUTO(buf_done) struct buf out = { 0 };
@@ -307,7 +313,7 @@ perform(struct call *c, str token)
 
 	assert(curl != NULL && body != NULL);
 	buf_init(&out, ANSWER_MAX);
-	headers = curl_slist_append(headers, arena_fmt(c->a, "Authorization: Bearer %.*s", STR_FMT(token)).p);
+	headers = curl_slist_append(headers, arena_fmt(c->a, "Authorization: Bearer %.*s", STR_FMT(c->token)).p);
 	headers = curl_slist_append(headers, "Content-Type: application/json");
 	(void)curl_easy_setopt(curl, CURLOPT_URL, arena_fmt(c->a, "%.*s%.*s%.*s", STR_FMT(c->url), STR_FMT(c->path), STR_FMT(c->query)).p);
 	(void)curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, c->verb->method);
@@ -419,24 +425,58 @@ show(struct call *c, const json_t *answer)
 	}
 }
 
+struct call *
+call_open(const struct verb *v, int n, char **arg)
+{
+	struct call *c = MEM_NEW(struct call);
+
+	c->a = arena_new(65536, ARENA_MAX);
+	c->verb = v;
+	c->url = str_c(getenv("CAISSON_CONTROL_URL"));
+	c->path = str_c(v->path);
+	c->body = json_object();
+	if (str_empty(c->url))
+		c->url = STR("http://127.0.0.1:9001");
+	if (!parse(c, n, arg) || !find_token(c, &c->token)) {
+		call_close(&c);
+		return NULL;
+	}
+	while (str_ends(c->url, STR("/")))
+		c->url.len--;
+	return c;
+}
+
+json_t *
+call_perform(struct call *c, const struct verb *v)
+{
+	if (v != c->verb) {
+		c->verb = v;
+		c->path = str_c(v->path);
+		c->query = STR_NONE;
+		json_decref(c->body);
+		c->body = json_object();
+	}
+	return perform(c);
+}
+
+bool
+call_wants_json(const struct call *c)
+{
+	return c->json;
+}
+
 static int
 run(const struct verb *v, int n, char **arg)
 {
-	AUTO(call_done) struct call c = { .a = arena_new(65536, ARENA_MAX), .verb = v, .url = str_c(getenv("CAISSON_CONTROL_URL")),
-		.path = str_c(v->path), .body = json_object() };
+	AUTO(call_close) struct call *c = call_open(v, n, arg);
 	json_t *answer;
-	str token;
 
-	if (str_empty(c.url))
-		c.url = STR("http://127.0.0.1:9001");
-	if (!parse(&c, n, arg) || !find_token(&c, &token))
+	if (c == NULL)
 		return CLI_USAGE;
-	while (str_ends(c.url, STR("/")))
-		c.url.len--;
-	answer = perform(&c, token);
+	answer = perform(c);
 	if (answer == NULL)
 		return CLI_FAILED;
-	show(&c, answer);
+	show(c, answer);
 	json_decref(answer);
 	return 0;
 }

@@ -64,8 +64,8 @@ help_verb(const struct verb *v, FILE *to)
 
 	buf_init(&arguments, 4096);
 	add_arguments(v, &arguments);
-	fprintf(to, "usage: caisson %s %s%.*s [--json] [--url URL] [--token-file FILE | --data-dir DIR]\n\n%s\n\nExample:\n  %s\n",
-	    v->group, v->verb, STR_FMT(buf_str(&arguments)), v->doc, v->example);
+	fprintf(to, "usage: caisson %s%s%s%.*s [--json] [--url URL] [--token-file FILE | --data-dir DIR]\n\n%s\n\nExample:\n  %s\n",
+	    v->group, *v->verb != 0 ? " " : "", v->verb, STR_FMT(buf_str(&arguments)), v->doc, v->example);
 }
 
 void

@@ -65,6 +65,7 @@ static const struct {
 	{ -EEXIST, STATUS_ALREADY_EXISTS, 409, "It exists already." },
 	{ S3_AccessDenied, STATUS_PERMISSION_DENIED, 403, "permission denied" },
 	{ -EDQUOT, STATUS_RESOURCE_EXHAUSTED, 429, "There are as many as there may be." },
+	{ -EBUSY, STATUS_ABORTED, 409, "That is under way already." },
 	{ -ENOTEMPTY, STATUS_FAILED_PRECONDITION, 400, "It is not empty: delete its buckets first." },
 	{ -EAGAIN, STATUS_ABORTED, 409, "Another change was under way. Try again." },
 	{ S3_NotImplemented, STATUS_UNIMPLEMENTED, 501, NULL },

@@ -9,11 +9,27 @@
 #include "job/crew.h"
 #include "job/jobs.h"
 
+struct backup_order {
+	char directory[BACKUP_DIR_MAX];
+	unsigned keep;
+	struct backup_report report;	/* filled by the job */
+};
+
+/* What several jobs share: who may free blobs now, and the backup that was asked for. */
+struct jobs_shared {
+	struct lock lock;		/* rank: LOCK_JOBS */
+	struct cond changed;
+	unsigned holds, deleting GUARDED_BY(lock);
+	bool ordered GUARDED_BY(lock);
+	struct backup_order order GUARDED_BY(lock);
+};
+
 struct job {
 	unsigned magic;
 #define JOB_MAGIC 0x6a6f6231u
 	enum job_kind kind;
 	const struct jobs_options *options;
+	struct jobs_shared *shared;
 	struct crew *crew;
 	struct arena *arena;		/* of the pass: the job resets it */
 	pthread_t thread;
@@ -41,3 +57,16 @@ bool job_pace(struct job *, uint64_t n);
 static inline bool job_stopping(struct job *j) { return atomic_load_explicit(&j->stopping, memory_order_relaxed); }
 /* A step failed, with the thread's error context; any thread. */
 void job_failed(struct job *, const char *what, err_v);
+
+/*
+ * Around deletions of blobs that records had: begin waits while somebody holds them, hold waits for those that have begun.
+ * false: stop now.
+ */
+bool job_deletions_begin(struct job *);
+void job_deletions_end(struct job *);
+bool job_deletions_hold(struct job *);
+void job_deletions_release(struct job *);
+
+/* false: nobody has asked for a backup. */
+bool job_backup_order(struct job *, struct backup_order *ret);
+void job_backup_ended(struct job *, const struct backup_order *);

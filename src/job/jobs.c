@@ -23,6 +23,7 @@ struct jobs {
 #define JOBS_MAGIC 0x6a6f6273u
 	struct jobs_options options;
 	struct crew *crew;
+	struct jobs_shared shared;
 	struct job job[JOB_COUNT];
 };
 
@@ -70,6 +71,89 @@ job_failed(struct job *j, const char *what, err_v e)
 	if (j->trouble[0] == 0)
 		snprintf(j->trouble, sizeof(j->trouble), "%s: error %d %s", what, e.code, err_context());
 	lock_drop(&j->lock);
+}
+
+bool
+job_deletions_begin(struct job *j)
+{
+	struct jobs_shared *s = j->shared;
+	bool go;
+
+	lock_take(&s->lock);
+	while (s->holds > 0 && !job_stopping(j))
+		cond_wait(&s->changed, &s->lock);
+	go = !job_stopping(j);
+	s->deleting += go;
+	lock_drop(&s->lock);
+	return go;
+}
+
+void
+job_deletions_end(struct job *j)
+{
+	lock_take(&j->shared->lock);
+	assert(j->shared->deleting > 0);
+	j->shared->deleting--;
+	cond_broadcast(&j->shared->changed);
+	lock_drop(&j->shared->lock);
+}
+
+bool
+job_deletions_hold(struct job *j)
+{
+	struct jobs_shared *s = j->shared;
+	bool go;
+
+	lock_take(&s->lock);
+	s->holds++;
+	while (s->deleting > 0 && !job_stopping(j))
+		cond_wait(&s->changed, &s->lock);
+	go = !job_stopping(j);
+	if (!go)
+		s->holds--;
+	lock_drop(&s->lock);
+	return go;
+}
+
+void
+job_deletions_release(struct job *j)
+{
+	lock_take(&j->shared->lock);
+	assert(j->shared->holds > 0);
+	j->shared->holds--;
+	cond_broadcast(&j->shared->changed);
+	lock_drop(&j->shared->lock);
+}
+
+bool
+job_backup_order(struct job *j, struct backup_order *ret)
+{
+	struct jobs_shared *s = j->shared;
+	bool ordered;
+
+	lock_take(&s->lock);
+	ordered = s->ordered;
+	if (ordered)
+		*ret = s->order;
+	lock_drop(&s->lock);
+	return ordered;
+}
+
+void
+job_backup_ended(struct job *j, const struct backup_order *o)
+{
+	struct jobs_shared *s = j->shared;
+	char trouble[sizeof(o->report.trouble)];
+
+	lock_take(&j->lock);
+	memcpy(trouble, j->trouble, sizeof(trouble));
+	lock_drop(&j->lock);
+	lock_take(&s->lock);
+	s->order = *o;
+	s->order.report.ended_ms = clock_wall_ms();
+	memcpy(s->order.report.trouble, trouble, sizeof(trouble));
+	s->ordered = false;
+	lock_drop(&s->lock);
 }
 
 /* ---- the thread ---- */
@@ -149,12 +233,15 @@ jobs_start(const struct jobs_options *options, struct jobs **ret)
 	s->magic = JOBS_MAGIC;
 	s->options = *options;
 	s->crew = crew_new(options->threads);
+	lock_init(&s->shared.lock, LOCK_JOBS);
+	cond_init(&s->shared.changed);
 	for (int i = 0; i < JOB_COUNT; i++) {
 		struct job *j = &s->job[i];
 
 		j->magic = JOB_MAGIC;
 		j->kind = (enum job_kind)i;
 		j->options = &s->options;
+		j->shared = &s->shared;
 		j->crew = s->crew;
 		j->arena = arena_new(ARENA_FIRST, ARENA_MAX);
 		lock_init(&j->lock, LOCK_JOBS);
@@ -180,6 +267,9 @@ jobs_stop(struct jobs **sp)
 		cond_broadcast(&j->changed);
 		lock_drop(&j->lock);
 	}
+	lock_take(&s->shared.lock);
+	cond_broadcast(&s->shared.changed);
+	lock_drop(&s->shared.lock);
 	for (int i = 0; i < JOB_COUNT; i++) {
 		struct job *j = &s->job[i];
 
@@ -190,6 +280,8 @@ jobs_stop(struct jobs **sp)
 		j->magic = 0;
 	}
 	crew_free(&s->crew);
+	cond_done(&s->shared.changed);
+	lock_done(&s->shared.lock);
 	s->magic = 0;
 	free(s);
 	*sp = NULL;
@@ -261,4 +353,37 @@ jobs_progress(struct jobs *s, enum job_kind kind, struct job_progress *ret)
 	ret->began_ms = j->began_ms;
 	ret->ended_ms = j->ended_ms;
 	lock_drop(&j->lock);
+}
+
+err_v
+jobs_backup(struct jobs *s, str directory, unsigned keep)
+{
+	struct backup_order *o = &s->shared.order;
+	bool busy;
+
+	CHECK_OBJ(s, JOBS_MAGIC);
+	if (!str_starts(directory, STR("/")) || directory.len >= BACKUP_DIR_MAX || str_find(directory, 0) >= 0 || keep == 0)
+		return err_errno(EINVAL, "a backup goes into an absolute path of less than %u bytes", BACKUP_DIR_MAX);
+	lock_take(&s->shared.lock);
+	busy = s->shared.ordered;
+	if (!busy) {
+		*o = (struct backup_order){ .keep = keep, .report.state = BACKUP_RUNNING, .report.began_ms = clock_wall_ms() };
+		memcpy(o->directory, directory.p, directory.len);
+		memcpy(o->report.directory, directory.p, directory.len);
+		s->shared.ordered = true;
+	}
+	lock_drop(&s->shared.lock);
+	if (busy)
+		return err_errno(EBUSY, "a backup is under way");
+	jobs_run(s, JOB_backup);
+	return ERR_OK;
+}
+
+void
+jobs_backup_report(struct jobs *s, struct backup_report *ret)
+{
+	CHECK_OBJ(s, JOBS_MAGIC);
+	lock_take(&s->shared.lock);
+	*ret = s->shared.order.report;
+	lock_drop(&s->shared.lock);
 }

@@ -30,6 +30,7 @@ struct jobs_options {
 	uint64_t rate[JOB_COUNT];	/* in the job's unit */
 	uint64_t reap_grace_ms;		/* how long the dead stay: longer than any download begun before */
 	uint32_t day_seconds;		/* a lifecycle day */
+	str data_dir;			/* whose small files go into backups too */
 };
 
 void jobs_start(const struct jobs_options *, struct jobs **ret);
@@ -59,3 +60,26 @@ struct job_progress {
 	uint64_t began_ms, ended_ms;	/* the last, wall clock */
 };
 void jobs_progress(struct jobs *, enum job_kind, struct job_progress *ret);
+
+/* ---- backup ---- */
+
+enum backup_state { BACKUP_NEVER, BACKUP_RUNNING, BACKUP_DONE, BACKUP_FAILED };
+#define BACKUP_DIR_MAX 2048u
+
+/* Of the last one asked for since the start, or of the one that runs: then without the figures. */
+struct backup_report {
+	enum backup_state state;
+	char directory[BACKUP_DIR_MAX];
+	char name[32];			/* of the set: job/backup.h */
+	char trouble[512];		/* the first, or "" */
+	uint64_t began_ms, ended_ms;
+	uint64_t blobs;			/* that the set needs */
+	uint64_t copied, bytes;		/* those that were not there yet */
+	uint64_t missing;		/* those that the store did not have: damage */
+};
+/*
+ * Make a backup into a directory of this machine: an absolute path, made if it is not there. keep: sets that stay, this one among
+ * them, at least 1. Returns at once. -EBUSY: one is under way. -EINVAL: no such path can be.
+ */
+err jobs_backup(struct jobs *, str directory, unsigned keep);
+void jobs_backup_report(struct jobs *, struct backup_report *ret);

@@ -64,7 +64,10 @@ reap_space(struct job *j, uint32_t space, uint64_t before_ms, struct arena *page
 		if (!job_pace(j, n))
 			return ERR_OK;
 		r.dead = dead;
+		if (!job_deletions_begin(j))
+			return ERR_OK;
 		crew_run(j->crew, n, reap_one, &r);
+		job_deletions_end(j);
 		after = &dead[n - 1];
 	}
 }

@@ -26,6 +26,12 @@ COMMAND("oidc", cmd_oidc, "COMMAND [--url URL] [--json] ...",
     "Identity providers: list, ensure, delete.", "caisson oidc ensure https://token.example.com caisson")
 COMMAND("master-key", cmd_master_key, "COMMAND [--url URL] [--json] ...",
     "The key that secrets are encrypted under: rotate.", "caisson master-key rotate")
+COMMAND("backup", cmd_backup, "DIR [--keep N] [--url URL] [--json] ...",
+    "Back up a running store into a directory of its machine, and wait for the end. --keep: how many sets stay (7).",
+    "caisson backup /mnt/backup/caisson --data-dir /var/lib/caisson")
+COMMAND("restore", cmd_restore, "--from DIR [--set NAME] --data-dir NEW",
+    "Make a data directory out of a backup: the newest set, or the one named. Everything is read and verified.",
+    "caisson restore --from /mnt/backup/caisson --data-dir /var/lib/caisson")
 COMMAND("manual", cmd_manual, "man|bash",
     "Print the manual page, or completion for bash.", "caisson manual bash > /usr/share/bash-completion/completions/caisson")
 COMMAND("version", cmd_version, "", "Print the version.", "caisson version")

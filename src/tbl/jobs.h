@@ -2,3 +2,4 @@
 JOB(sweep,     "blobs",   "deletes blobs that were written before the last start and never committed")
 JOB(reaper,    "entries", "unlinks what died longer than the grace period ago, and frees its bytes")
 JOB(lifecycle, "rows",    "deletes objects, versions and uploads that the rules of their bucket have ended")
+JOB(backup,    "blobs",   "copies the index and the blobs that it names into a directory; when it is asked for")
