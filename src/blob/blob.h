@@ -103,7 +103,7 @@ err blob_scrub(struct blobs *, const struct blob_ref *, uint64_t *ret_off);
  * A copy of some blobs, as a store of its own in a directory: blobs_open() takes it, and each blob has the same place in it, so records
  * of the index fit it as they are. What an earlier copy into the same directory brought to its end is there already and is not
  * copied again. Hard links where possible, else bytes.
- *   begin  makes what is not there. One at a time for a directory: that is the caller's to see to.
+ *   begin  makes what is not there. -EBUSY: a process has that store open, or copies into it.
  *   add    any thread. ret_bytes: how many were copied or linked, 0 if it was there. ERR_NOT_FOUND: there is no such blob.
  *   end    OK: all that was added is durable. After an error, or without it, what was added may be broken; the next copy mends it.
  *   drop   forgets; safe on NULL and after end.

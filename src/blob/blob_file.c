@@ -80,8 +80,8 @@ file_format_ensure(int dir)
 	return err_is(e, -ENOENT) ? io_replace(dir, "format", STR(FORMAT)) : e;
 }
 
-static err_v
-take_lock(int dir, int flags, int *ret)
+err_v
+file_lock(int dir, int flags, int *ret)
 {
 	int fd = openat(dir, "lock", flags | O_CLOEXEC, 0600);
 
@@ -163,7 +163,7 @@ start(struct file_store *s, const char *dir)
 	s->own = fd[2];
 	s->volumes = fd[3];
 	TRY(e);
-	TRY(take_lock(s->dir, read_only ? O_RDONLY : O_RDWR | O_CREAT, &s->lock_fd));
+	TRY(file_lock(s->dir, read_only ? O_RDONLY : O_RDWR | O_CREAT, &s->lock_fd));
 	TRY(read_only ? file_format(s->dir) : file_format_ensure(s->dir));
 	TRY(vouched_read(s->dir, &s->next_folder, &s->next_volume));
 	TRY(io_numbers(s->own, see_number, &s->next_folder));

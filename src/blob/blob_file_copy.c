@@ -20,6 +20,7 @@ struct file_copy {
 	struct blob_copy base;
 	struct file_store *store;
 	int to[TO_COUNT];
+	int lock_fd;
 	bool anew;		/* the one before did not come to its end */
 };
 
@@ -184,6 +185,7 @@ static err_v
 begin(struct file_copy *c, const char *dir)
 {
 	TRY(file_layout(dir, c->to));
+	TRY(file_lock(c->to[TO_DIR], O_RDWR | O_CREAT, &c->lock_fd));
 	TRY(file_format_ensure(c->to[TO_DIR]));
 	c->anew = faccessat(c->to[TO_DIR], "copying", F_OK, 0) == 0;
 	return io_replace(c->to[TO_DIR], "copying", STR("not at its end\n"));
@@ -196,6 +198,7 @@ file_copy_begin(struct blobs *bs, const char *dir, struct blob_copy **ret)
 	err_v e;
 
 	c->store = file_store_of(bs);
+	c->lock_fd = -1;
 	e = begin(c, dir);
 	if (!err_ok(e)) {
 		file_copy_drop(&c->base);
@@ -240,5 +243,7 @@ file_copy_drop(struct blob_copy *bc)
 	for (unsigned i = 0; i < TO_COUNT; i++)
 		if (c->to[i] >= 0)
 			close(c->to[i]);
+	if (c->lock_fd >= 0)
+		close(c->lock_fd);
 	free(c);
 }

@@ -165,6 +165,8 @@ struct file_store {
 /* Is the store in this directory of a form that we know? -ENOENT: a new one; ensure says so in it. */
 err_v file_format(int dir);
 err_v file_format_ensure(int dir);
+/* Nobody else may have the store open. flags: of open(). -EBUSY. */
+err_v file_lock(int dir, int flags, int *ret);
 struct file_store *file_store_of(struct blobs *);
 void file_counted(struct file_store *, int64_t files, int64_t bytes);
 

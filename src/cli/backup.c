@@ -117,10 +117,10 @@ cmd_restore(int n, char **arg)
 		fprintf(stderr, "caisson: not restored: %s (%s)\n", err_context(), strerror(e.code < 0 ? -e.code : 0));
 		return CLI_FAILED;
 	}
-	printf("%.*s is the store of %.*s: %" PRIu64 " rows and %" PRIu64 " blobs were read and verified\n", STR_FMT(flags[2].value),
+	printf("%.*s is the store of %.*s: %" PRIu64 " rows and %" PRIu64 " blobs have been read and verified\n", STR_FMT(flags[2].value),
 	    STR_FMT(r.name), r.rows, r.blobs);
 	if (r.damaged > 0)
-		fprintf(stderr, "caisson: %" PRIu64 " blobs are missing or damaged in the backup; their objects answer errors\n",
+		fprintf(stderr, "caisson: %" PRIu64 " findings of damage in the backup; the objects named answer errors, all others work\n",
 		    r.damaged);
 	return r.damaged > 0 ? CLI_FAILED : 0;
 }

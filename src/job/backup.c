@@ -140,8 +140,10 @@ checkpoint_and_copy(struct backup *b)
 {
 	if (mkdir(b->partial.p, 0700) != 0)
 		return err_errno(errno, "make %s", b->partial.p);
+	TRY(backup_files_copy(b->job->options->data_dir, b->partial, b->arena));
 	b->set.made_ms = clock_wall_ms();
 	TRY(kv_checkpoint(catalog_kv(b->job->options->catalog), arena_fmt(b->arena, "%.*s/index", STR_FMT(b->partial)).p));
+	TRY(backup_key_copy(b->job->options->data_dir, b->partial, b->arena));
 	CRASH_POINT(backup_checkpointed);
 	TRY(index_open(b->partial, b->arena, &b->index));
 	return copy_blobs(b);
@@ -159,7 +161,6 @@ make_set(struct backup *b)
 	TRY(e);
 	TRY(blob_copy_end(&b->copy));
 	CRASH_POINT(backup_copied);
-	TRY(backup_files_copy(b->job->options->data_dir, b->partial, b->arena));
 	b->set.blobs = atomic_load(&b->blobs);
 	b->set.missing = atomic_load(&b->missing);
 	TRY(backup_manifest_write(b->partial, &b->set, b->arena));

@@ -6,7 +6,7 @@
  *     DIR/blobs/        a blob store with the blobs of all sets; each is there once
  *     DIR/NAME/         a set: the store as it was at one instant. NAME is when that was, "20261125T090819Z"
  *         index/        the index of that instant
- *         master.key, admin-token, credentials, format    as far as the data directory has them
+ *         master.key, master.key.new, admin-token, credentials, format    as far as the data directory has them
  *         manifest      what the set holds; JSON
  *     DIR/NAME.partial  a set that is being made, or removed; whoever comes next takes it away
  *
@@ -43,16 +43,20 @@ err backup_dir_clean(str dir, struct arena *, unsigned *ret_n);
 str backup_dir_name(const str *sets, unsigned n, uint64_t now_ms, struct arena *);
 err backup_manifest_write(str set_dir, const struct backup_set *, struct arena *);
 err backup_manifest_read(str set_dir, struct backup_set *, struct arena *);
-/* Files of the data directory that go with the index, as far as they are there. */
+/* Files of the data directory that go with the index, as far as they are there. To be called before the checkpoint. */
 err backup_files_copy(str from_dir, str to_dir, struct arena *);
+/*
+ * After it: the master key as it is now, as the one of a rotation under way. If it was rotated in between, a start finds out which of the
+ * two the checkpoint is under.
+ */
+err backup_key_copy(str from_dir, str to_dir, struct arena *);
 
 /* ---- the other way (restore.c) ---- */
 
 struct restore_report {
 	str name;		/* of the set */
-	uint64_t rows;		/* of the index: all were read */
-	uint64_t blobs, bytes;	/* all were read and compared with their checksums */
-	uint64_t damaged;	/* of them: missing or broken; their objects answer errors */
+	uint64_t rows, blobs, bytes;	/* read and verified */
+	uint64_t damaged;	/* findings of damage */
 };
-/* A set ("": the newest) becomes a data directory that must not be there yet, or be empty. "said" gets a line for each damage. */
+/* A set ("": the newest) becomes a data directory that must not be there yet, or be empty. "said" gets a line for each finding of damage. */
 err backup_restore(str dir, str name, str data_dir, void (*said)(const char *line), struct arena *, struct restore_report *ret);

@@ -187,6 +187,17 @@ backup_files_copy(str from, str to, struct arena *a)
 	return ERR_OK;
 }
 
+err_v
+backup_key_copy(str from, str to, struct arena *a)
+{
+	str key = arena_fmt(a, "%.*s/%s", STR_FMT(from), files[0]), new = arena_fmt(a, "%.*s.new", STR_FMT(key));
+	str copy = arena_fmt(a, "%.*s/%s.new", STR_FMT(to), files[0]);
+
+	if (access(new.p, F_OK) == 0)
+		return file_copy(new.p, copy.p);
+	return access(key.p, F_OK) == 0 ? file_copy(key.p, copy.p) : ERR_OK;
+}
+
 /* ---- manifests ---- */
 
 err_v

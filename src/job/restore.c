@@ -1,8 +1,7 @@
 /*
  * restore.c - a data directory out of a set.
  *
- * It is built under the name DATA_DIR.restoring and renamed when it is whole and on stable storage. Every row of the index is read (each
- * block of it carries a checksum), and every blob that the index needs is read against its checksums before it is linked or copied.
+ * It is built under the name DATA_DIR.restoring, looked through as caisson check does, and renamed when all of it is on stable storage.
  */
 #include <dirent.h>
 #include <stdio.h>
@@ -15,10 +14,12 @@
 #include "blob/blob.h"
 #include "job/backup.h"
 #include "job/crew.h"
+#include "job/verify.h"
 #include "meta/catalog.h"
 
 #define THREADS 4
 #define PAGE 256u
+#define LINE_BYTES (64u << 10)
 #define INDEX_CACHE (32u << 20)
 
 struct restore {
@@ -30,13 +31,13 @@ struct restore {
 	struct blobs *blobs;
 	struct blob_copy *copy;
 	struct crew *crew;
-	struct { struct blob_ref ref; enum blob_need need; } page[PAGE];
+	struct blob_ref page[PAGE];
 	unsigned n;
 	int dir_lock;
 	struct lock lock;		/* rank: LOCK_JOBS */
 	err_v failed GUARDED_BY(lock);	/* the first, and what it was */
 	char why[512] GUARDED_BY(lock);
-	struct restore_report report GUARDED_BY(lock);
+	struct restore_report report;
 };
 
 static void
@@ -80,56 +81,20 @@ copy_index(struct restore *r)
 	return file_flush_parent(path(r, to, "CURRENT").p);
 }
 
-static err_v
-read_space(struct restore *r, uint32_t space)
-{
-	AUTO(kv_iter_close) struct kv_iter *it = NULL;
-
-	TRY(kv_scan(r->kv, space, STR_NONE, STR_NONE, &it));
-	for (; kv_iter_valid(it); kv_iter_next(it))
-		r->report.rows++;
-	return kv_iter_error(it);
-}
-
 /* ---- blobs ---- */
-
-static err_v
-copy_blob(struct restore *r, const struct blob_ref *ref, uint64_t *ret_bytes)
-{
-	uint64_t off;
-
-	TRY(blob_scrub(r->blobs, ref, &off));
-	return blob_copy_add(r->copy, ref, ret_bytes);
-}
-
-static void
-say_damage(struct restore *r, const struct blob_ref *ref, err_v e)
-{
-	char line[160], id[ID_TEXT_LEN];
-
-	id_text(ref->id, id);
-	snprintf(line, sizeof(line), "blob %.*s is %s", (int)ID_TEXT_LEN, id, err_is(e, ERR_NOT_FOUND.code) ? "missing" : "damaged");
-	r->said(line);
-}
 
 static void
 copy_one(void *arg, size_t i, struct arena *a)
 {
 	struct restore *r = arg;
-	const struct blob_ref *ref = &r->page[i].ref;
-	uint64_t bytes = 0;
-	err_v e = copy_blob(r, ref, &bytes);
-	bool damage = err_is(e, ERR_NOT_FOUND.code) || err_is(e, ERR_DAMAGED.code);
+	uint64_t bytes;
+	err_v e = blob_copy_add(r->copy, &r->page[i], &bytes);
 
-	if (damage && r->page[i].need == NEED_UPLOAD)
+	/* What is missing or broken is told by the verifier, with the object that it is of. */
+	if (err_ok(e) || err_is(e, ERR_NOT_FOUND.code) || err_is(e, ERR_DAMAGED.code))
 		return;
 	lock_take(&r->lock);
-	r->report.blobs += err_ok(e);
-	r->report.bytes += bytes;
-	if (damage) {
-		r->report.damaged++;
-		say_damage(r, ref, e);
-	} else if (!err_ok(e) && err_ok(r->failed)) {
+	if (err_ok(r->failed)) {
 		r->failed = e;
 		snprintf(r->why, sizeof(r->why), "%s", err_context());
 	}
@@ -149,18 +114,58 @@ visit(void *arg, const struct blob_ref *ref, enum blob_need need)
 {
 	struct restore *r = arg;
 
-	r->page[r->n].ref = *ref;
-	r->page[r->n++].need = need;
+	r->page[r->n++] = *ref;
 	return r->n < PAGE || copy_page(r);
 }
 
 static err_v
 copy_space(struct restore *r, uint32_t space)
 {
-	TRY(read_space(r, space));
 	TRY(catalog_blobs(r->catalog, space, visit, r));
 	(void)copy_page(r);
 	return err_ok(r->failed) ? ERR_OK : err_errno(-r->failed.code, "%s", r->why);
+}
+
+/* ---- is it whole? ---- */
+
+static bool
+go_on(void *arg, enum verify_unit unit, uint64_t n)
+{
+	return true;
+}
+
+static void
+found(void *arg, const struct finding *f)
+{
+	struct restore *r = arg;
+	AUTO(buf_done) struct buf line = { 0 };
+
+	if (f->kind != FINDING_DAMAGE)
+		return;
+	buf_init(&line, LINE_BYTES);
+	finding_text(f, &line);
+	buf_add_char(&line, '\0');
+	if (!buf_overflow(&line))
+		r->said(line.p);
+}
+
+static err_v
+verify(struct restore *r)
+{
+	struct blob_options only_read = { .read_only = true };
+	struct verify_options o = { .catalog = r->catalog, .crew = r->crew, .alone = true, .pace = go_on, .found = found, .arg = r };
+	struct verify_sum sum;
+	err_v e;
+
+	TRY(blobs_open(arena_fmt(r->arena, "file:%.*s/blobs", STR_FMT(r->building)), &only_read, &o.blobs));
+	e = verify_store(&o, &sum);
+	blobs_close(&o.blobs);
+	TRY(e);
+	r->report.rows = sum.rows;
+	r->report.blobs = sum.blobs;
+	r->report.bytes = sum.bytes;
+	r->report.damaged = sum.damaged;
+	return ERR_OK;
 }
 
 /* ---- all of it ---- */
@@ -178,12 +183,13 @@ build(struct restore *r, str dir)
 	TRY(catalog_open(r->kv, &r->catalog));
 	TRY(blobs_open(arena_fmt(r->arena, "file:%.*s/blobs", STR_FMT(dir)), &pool, &r->blobs));
 	TRY(blob_copy_begin(r->blobs, path(r, r->building, "blobs").p, &r->copy));
-	TRY(read_space(r, KV_SYSTEM_SPACE));
 	TRY(catalog_spaces(r->catalog, r->arena, &space, &n));
 	for (unsigned i = 0; i < n; i++)
 		TRY(copy_space(r, space[i]));
 	TRY(blob_copy_end(&r->copy));
+	TRY(verify(r));
 	TRY(backup_files_copy(r->set_dir, r->building, r->arena));
+	TRY(backup_key_copy(r->set_dir, r->building, r->arena));
 	return file_flush_parent(path(r, r->building, "format").p);
 }
 
