@@ -58,5 +58,5 @@ struct restore_report {
 	uint64_t rows, blobs, bytes;	/* read and verified */
 	uint64_t damaged;	/* findings of damage */
 };
-/* A set ("": the newest) becomes a data directory that must not be there yet, or be empty. "said" gets a line for each finding of damage. */
+/* A set ("": the newest) becomes a data directory, which must be empty or not there. "said" gets a line for each finding of damage. */
 err backup_restore(str dir, str name, str data_dir, void (*said)(const char *line), struct arena *, struct restore_report *ret);
