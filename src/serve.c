@@ -35,17 +35,31 @@
 #define HANDOVER_IDLE_MS 1000	/* for a client's next request on a connection that a restart is about to close */
 #define AUDIT_QUEUE (4u << 20)
 #define PUT_MAX (5ull << 30)		/* a single PUT or part: caios.md, limits */
+/* Open files, besides connections: tables of the index, volumes, what a worker has in its hands, and the rest. */
+#define FILES_INDEX 512
+#define FILES_BLOBS 256
+#define FILES_WORKER 3
+#define FILES_REST 64
+#define WATCH_S 1			/* between two looks at the index */
+#define REOPEN_DRAIN_MS 5000		/* for running requests, when the store is opened anew */
+
+/* They outlive the store: while that is opened anew, clients wait instead of being refused. */
+struct listeners {
+	struct listener s3, control;
+};
 
 struct server {
 	const struct config *config;
 	struct kv *kv;
 	struct tls *tls;
-	struct listener s3_listener, control_listener;
+	struct listeners *listeners;
+	struct listener s3_listener, control_listener;		/* copies, until a server takes them over */
 	struct pool *pool, *control_pool;
 	struct store store;
 	struct control control;
 	struct http_server *s3_server, *control_server;
 	struct jobs *jobs;
+	const char *trouble;		/* of the index, as last logged */
 };
 
 static const char *
@@ -71,8 +85,12 @@ open_listeners(struct server *s)
 
 	if (!str_empty(c->tls_cert))
 		TRY(tls_open(arena_str(a, c->tls_cert).p, arena_str(a, c->tls_key).p, &s->tls));
-	TRY(listen_open(arena_str(a, c->listen).p, &s->s3_listener));
-	return listen_open(arena_str(a, c->control_listen).p, &s->control_listener);
+	if (s->listeners->s3.fd < 0)
+		TRY(listen_open(arena_str(a, c->listen).p, &s->listeners->s3));
+	if (s->listeners->control.fd < 0)
+		TRY(listen_open(arena_str(a, c->control_listen).p, &s->listeners->control));
+	TRY(listen_copy(&s->listeners->s3, &s->s3_listener));
+	return listen_copy(&s->listeners->control, &s->control_listener);
 }
 
 static err
@@ -107,8 +125,8 @@ open_engines(struct server *s)
 {
 	const struct config *c = s->config;
 	AUTO(arena_free) struct arena *a = arena_new(4096, 65536);
-	struct kv_options kv = { .cache_bytes = c->index_cache, .background_threads = (int)c->index_threads };
-	struct blob_options blob = { c->volume_max, c->volume_bytes, c->direct_min };
+	struct kv_options kv = { c->index_cache, (int)c->index_threads, .reserve = c->disk_reserve };
+	struct blob_options blob = { c->volume_max, c->volume_bytes, c->direct_min, .reserve = c->disk_reserve };
 	str url, dir = arena_str(a, c->data_dir);
 
 	TRY(open_directory(dir.p));
@@ -175,6 +193,28 @@ limits(const struct config *c)
 	};
 }
 
+/*
+ * Connections and open files are descriptors: take as many as the system gives. If they do not suffice for all, at least half are
+ * for files: a client can come again, but an index that cannot open its files stops.
+ */
+static void
+raise_descriptors(const struct config *c, struct http_limits *l)
+{
+	uint64_t files = FILES_INDEX + FILES_BLOBS + FILES_WORKER * c->workers + FILES_REST;
+	struct rlimit r;
+
+	if (getrlimit(RLIMIT_NOFILE, &r) != 0)
+		return;
+	r.rlim_cur = r.rlim_max;
+	if (setrlimit(RLIMIT_NOFILE, &r) != 0)
+		log_warn("the limit of open files cannot be raised to %llu", (unsigned long long)r.rlim_max);
+	if (r.rlim_max >= l->connections + files)
+		return;
+	l->connections = (unsigned)(r.rlim_max > 2 * files ? r.rlim_max - files : r.rlim_max / 2);
+	log_warn("only %llu open files are allowed: so %u connections at most, not %llu; raise LimitNOFILE",
+	    (unsigned long long)r.rlim_max, l->connections, (unsigned long long)c->connections_max);
+}
+
 static err
 start_servers(struct server *s)
 {
@@ -182,6 +222,7 @@ start_servers(struct server *s)
 	struct http_limits l = limits(c);
 	struct http_handler s3 = s3_handler(&s->store), control = control_handler(&s->control);
 
+	raise_descriptors(c, &l);
 	s->pool = pool_new("worker", (unsigned)c->workers, (unsigned)c->queue_max, (unsigned)c->workers_small);
 	s->control_pool = pool_new("control", CONTROL_WORKERS, CONTROL_QUEUE, 0);
 	s->control.catalog = s->store.catalog;
@@ -225,9 +266,9 @@ server_open(struct server *s)
 }
 
 static void
-server_close(struct server *s)
+server_close(struct server *s, uint64_t drain_ms)
 {
-	uint64_t deadline = clock_mono_ms() + s->config->drain_timeout;
+	uint64_t deadline = clock_mono_ms() + drain_ms;
 
 	atomic_store(&s->control.draining, true);
 	http_server_stop(&s->s3_server, deadline);
@@ -249,22 +290,6 @@ server_close(struct server *s)
 }
 
 /* ---- running ---- */
-
-/* Connections and blobs are descriptors: take as many as the system gives. */
-static void
-raise_descriptors(const struct config *c)
-{
-	struct rlimit r;
-
-	if (getrlimit(RLIMIT_NOFILE, &r) != 0)
-		return;
-	r.rlim_cur = r.rlim_max;
-	if (setrlimit(RLIMIT_NOFILE, &r) != 0)
-		log_warn("the limit of open files cannot be raised to %llu", (unsigned long long)r.rlim_max);
-	if (r.rlim_max < c->connections_max + 1000)
-		log_warn("only %llu open files are allowed, for %llu connections: raise LimitNOFILE or lower connections_max",
-		    (unsigned long long)r.rlim_max, (unsigned long long)c->connections_max);
-}
 
 static void
 reload(struct server *s)
@@ -308,10 +333,31 @@ let_interrupt(void)
 	sigprocmask(SIG_UNBLOCK, &set, NULL);
 }
 
-/* Until SIGTERM or SIGINT. */
-static void
+/*
+ * An index that has failed refuses changes, and reads go on. Once its disk works again the store is opened anew, as after a
+ * restart: what the disk has is what counts.
+ */
+static bool
+wants_reopening(struct server *s)
+{
+	struct kv *kv = catalog_kv(s->store.catalog);
+	const char *trouble = kv_trouble(kv);
+
+	if (trouble != s->trouble && trouble != NULL)
+		log_error("changes are refused: %s", trouble);
+	else if (trouble != s->trouble)
+		log_info("changes are taken again");
+	s->trouble = trouble;
+	return trouble != NULL && kv_can_reopen(kv);
+}
+
+enum after { AFTER_END, AFTER_REOPEN };
+
+/* Until SIGTERM or SIGINT, or until it would help to open the store anew. */
+static enum after
 run(struct server *s, const sigset_t *signals)
 {
+	const struct timespec watch = { .tv_sec = WATCH_S };
 	int signal;
 
 	printf("ready: s3=%s://%s control=%s://%s\n", scheme(s), http_server_address(s->s3_server), scheme(s),
@@ -319,29 +365,58 @@ run(struct server *s, const sigset_t *signals)
 	(void)fflush(stdout);
 	notify("READY=1");
 	for (;;) {
-		if (sigwait(signals, &signal) != 0)
-			continue;
+		signal = sigtimedwait(signals, NULL, &watch);
 		if (signal == SIGHUP)
 			reload(s);
 		else if (signal == SIGUSR1)
 			describe(s);
-		else
+		else if (signal > 0)
 			break;
+		else if (wants_reopening(s))
+			return AFTER_REOPEN;
 	}
 	notify("STOPPING=1");
 	log_info("stopping: running requests may go on for %llu ms%s", (unsigned long long)s->config->drain_timeout,
 	    signal == SIGINT ? "; Ctrl-C again ends at once" : "");
 	let_interrupt();
+	return AFTER_END;
+}
+
+static void
+listeners_close(struct listeners *l)
+{
+	listen_close(&l->s3);
+	listen_close(&l->control);
+}
+
+static enum after
+serve_once(const struct config *c, const sigset_t *signals, struct listeners *l, err_v *ret)
+{
+	struct server s = { .config = c, .listeners = l, .s3_listener = LISTENER_NONE, .control_listener = LISTENER_NONE };
+	enum after after = AFTER_END;
+
+	*ret = server_open(&s);
+	if (err_ok(*ret))
+		after = run(&s, signals);
+	else
+		log_error("cannot start: %s",
+		    *err_context() ? err_context() : ret->code < 0 ? strerror(-ret->code) : s3_error_info(ret->code)->code);
+	if (after == AFTER_REOPEN)
+		log_warn("the index's disk works again: the store is opened anew");
+	else
+		listeners_close(l);		/* or clients would wait for nobody */
+	server_close(&s, after == AFTER_REOPEN ? REOPEN_DRAIN_MS : c->drain_timeout);
+	return after;
 }
 
 bool
 serve(const struct config *c)
 {
-	struct server s = { .config = c, .s3_listener = LISTENER_NONE, .control_listener = LISTENER_NONE };
+	struct listeners listeners = { LISTENER_NONE, LISTENER_NONE };
 	sigset_t signals;
 	err_v e;
 
-	/* Before any thread: they are all born with these blocked, and only sigwait() above sees them. */
+	/* Before any thread: they are all born with these blocked, and only run() above sees them. */
 	sigemptyset(&signals);
 	sigaddset(&signals, SIGTERM);
 	sigaddset(&signals, SIGINT);
@@ -351,15 +426,12 @@ serve(const struct config *c)
 	(void)signal(SIGPIPE, SIG_IGN);
 
 	log_set_level((enum log_level)c->log_level);
-	raise_descriptors(c);
 	e = log_access_open(arena_str(c->arena, c->access_log).p);
-	if (err_ok(e))
-		e = server_open(&s);
-	if (err_ok(e))
-		run(&s, &signals);
-	else
-		log_error("cannot start: %s",
-		    *err_context() ? err_context() : e.code < 0 ? strerror(-e.code) : s3_error_info(e.code)->code);
-	server_close(&s);
+	if (!err_ok(e)) {
+		log_error("cannot start: %s", err_context());
+		return false;
+	}
+	while (serve_once(c, &signals, &listeners, &e) == AFTER_REOPEN)
+		;
 	return err_ok(e);
 }

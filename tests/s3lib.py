@@ -37,8 +37,11 @@ class Client:
             self.connection.close()
         self.connection = None
 
+    def now(self):
+        return datetime.datetime.now(datetime.timezone.utc)
+
     def sign(self, method, path, query, headers):
-        now = datetime.datetime.now(datetime.timezone.utc)
+        now = self.now()
         stamp, day = now.strftime("%Y%m%dT%H%M%SZ"), now.strftime("%Y%m%d")
         headers["host"] = f"{self.host}:{self.port}"
         headers["x-amz-date"] = stamp

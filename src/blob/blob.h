@@ -36,6 +36,7 @@ struct blob_options {
 	uint64_t volume_max;	/* blobs up to this many bytes go into volumes */
 	uint64_t volume_bytes;	/* a new volume is begun at this size */
 	uint64_t direct_min;	/* blobs from this size on are written with O_DIRECT */
+	uint64_t reserve;	/* bytes to leave free on the file system: what would not is refused with -ENOSPC; 0: none */
 	bool read_only;		/* a store that is there: begin, delete and list_suspects answer -EROFS, nothing on disk changes */
 };
 /* url: "file:DIR" or "memory:". Creates what is not there. -EBUSY: another process has it. options NULL: defaults. */
@@ -120,5 +121,6 @@ struct blob_stats {
 	uint64_t files, bytes_live;	/* as far as known: the file engine counts from its start on */
 	uint64_t flushes, commits;
 	uint64_t disk_free, disk_size;	/* of the file system */
+	uint64_t reserve;		/* held back of it: at most a twentieth */
 };
 void blob_stats(struct blobs *, struct blob_stats *ret);

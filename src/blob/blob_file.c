@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "base/room.h"
 #include "blob/blob_file_impl.h"
 
 #define FORMAT_NAME "caisson blobs "
@@ -163,6 +164,7 @@ start(struct file_store *s, const char *dir)
 	s->own = fd[2];
 	s->volumes = fd[3];
 	TRY(e);
+	s->base.options.reserve = room_reserve(s->dir, s->base.options.reserve);
 	TRY(file_lock(s->dir, read_only ? O_RDONLY : O_RDWR | O_CREAT, &s->lock_fd));
 	TRY(read_only ? file_format(s->dir) : file_format_ensure(s->dir));
 	TRY(vouched_read(s->dir, &s->next_folder, &s->next_volume));
@@ -242,8 +244,10 @@ static err_v
 file_begin(struct blobs *bs, struct id id, uint64_t size_hint, struct blob_writer **ret)
 {
 	struct file_store *s = file_store_of(bs);
-	struct file_writer *w = MEM_NEW(struct file_writer);
+	struct file_writer *w;
 
+	TRY(room_check(s->dir, s->base.options.reserve, size_hint));
+	w = MEM_NEW(struct file_writer);
 	w->store = s;
 	w->id = id;
 	if (fits_volume(s, size_hint)) {
@@ -383,6 +387,7 @@ file_stats(struct blobs *bs, struct blob_stats *ret)
 		ret->disk_free = (uint64_t)fs.f_bavail * fs.f_frsize;
 		ret->disk_size = (uint64_t)fs.f_blocks * fs.f_frsize;
 	}
+	ret->reserve = s->base.options.reserve;
 }
 
 const struct blob_ops blob_file_ops = {

@@ -13,6 +13,7 @@
 #include "base/crash.h"
 #include "base/digest.h"
 #include "base/mem.h"
+#include "base/room.h"
 #include "blob/blob_file_impl.h"
 
 #define PIECE (1u << 20)		/* bytes of one write */
@@ -188,6 +189,8 @@ give(struct own_writer *w)
 static err_v
 push(struct own_writer *w)
 {
+	if (w->piece.pos + w->piece.len > w->allocated)
+		TRY(room_check(w->store->dir, w->store->base.options.reserve, w->piece.len));
 	if (!w->direct && w->size >= w->store->base.options.direct_min && w->piece.len % PAGE == 0)
 		go_direct(w);
 	if (w->direct && !w->helped && w->piece.len == PIECE)

@@ -56,6 +56,7 @@ volume_file_get(struct file_store *s, uint64_t number, struct volume_file **ret)
 {
 	struct volume_file *f, *other;
 	char name[NUMBER_TEXT];
+	bool as_wanted;
 	int fd;
 
 	lock_take(&s->files);
@@ -67,10 +68,16 @@ volume_file_get(struct file_store *s, uint64_t number, struct volume_file **ret)
 	}
 	io_number_text(number, name);
 	fd = openat(s->volumes, name, (s->base.options.read_only ? O_RDONLY : O_RDWR) | O_CLOEXEC);
+	as_wanted = fd >= 0;
+	if (fd < 0 && errno == EROFS)
+		fd = openat(s->volumes, name, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
 		return errno == ENOENT ? ERR_NOT_FOUND : err_sys("open volume");
 	f = MEM_NEW(struct volume_file);
 	*f = (struct volume_file){ number, fd, 1 };
+	*ret = f;
+	if (!as_wanted)
+		return ERR_OK;		/* and not kept: the disk may take changes again */
 	lock_take(&s->files);
 	other = find(s, number);
 	if (other == NULL)

@@ -8,8 +8,6 @@
 #include "job/jobs.h"
 
 #define METRICS_MAX (4u << 20)
-/* Below this much free space writes are refused soon: say so before they are. */
-#define DISK_FREE_MIN (64u << 20)
 
 static void
 answer_text(struct http_req *rq, int status, str type, str body)
@@ -39,8 +37,11 @@ health_ready(struct control *c, struct http_req *rq)
 		buf_add_c(&why, "draining: the process is about to end\n");
 	if (trouble != NULL)
 		buf_addf(&why, "index: %s\n", trouble);
-	if (blobs.disk_size > 0 && blobs.disk_free < DISK_FREE_MIN)
-		buf_addf(&why, "disk: only %" PRIu64 " bytes are free\n", blobs.disk_free);
+	if (!err_ok(kv_room(catalog_kv(c->catalog))))
+		buf_addf(&why, "index: no room for writes: %s\n", err_context());
+	if (blobs.disk_free < blobs.reserve)
+		buf_addf(&why, "blobs: no room for writes: %" PRIu64 " bytes are free, %" PRIu64 " are held back\n", blobs.disk_free,
+		    blobs.reserve);
 	if (why.len > 0)
 		answer_text(rq, 503, STR("text/plain"), buf_str(&why));
 	else
@@ -106,6 +107,7 @@ engine_metrics(struct control *c, struct buf *out)
 	metric(out, "caisson_blob_flushes_total", COUNTER, "Flushes that made them so.", b.flushes);
 	metric(out, "caisson_disk_free_bytes", GAUGE, "Free bytes of the file system of the blobs.", b.disk_free);
 	metric(out, "caisson_disk_size_bytes", GAUGE, "Size of that file system.", b.disk_size);
+	metric(out, "caisson_disk_reserve_bytes", GAUGE, "Below this much free space writes are refused.", b.reserve);
 }
 
 static void

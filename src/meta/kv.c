@@ -209,6 +209,20 @@ kv_stats(struct kv *kv, struct kv_stats *ret)
 	kv->ops->stats(kv, ret);
 }
 
+err_v
+kv_room(struct kv *kv)
+{
+	CHECK_OBJ(kv, KV_MAGIC);
+	return kv->ops->room(kv);
+}
+
+bool
+kv_can_reopen(struct kv *kv)
+{
+	CHECK_OBJ(kv, KV_MAGIC);
+	return kv->ops->can_reopen(kv);
+}
+
 const char *
 kv_trouble(struct kv *kv)
 {

@@ -36,6 +36,7 @@ enum kv_wait { KV_MAY_BLOCK, KV_NO_WAIT };
 struct kv_options {
 	uint64_t cache_bytes;
 	int background_threads;
+	uint64_t reserve;	/* bytes to leave free on the file system; 0: none. See kv_room() */
 	bool read_only;		/* a store that is there and nobody has open: commits answer -EROFS, and nothing on disk changes */
 };
 err kv_open(str url, const struct kv_options *, struct kv **ret);
@@ -93,12 +94,19 @@ size_t kv_batch_bytes(const struct kv_batch *);
 
 /*
  * OK: durable and visible. ERR_CONFLICT: an expectation failed, nothing
- * changed. Any other error: nothing is visible now, but what a power cut would
- * leave is unknown (an fsync failed): the engine then refuses every later
- * commit with the same error until the process is started again.
- * ENOSPC is different: it may pass, and commits work again when there is room.
+ * changed. Any other error: nothing is visible now, but what a crash would
+ * leave is unknown (an fsync failed). The engine then refuses every later
+ * commit with -EROFS until it is opened anew (kv_can_reopen).
+ * ENOSPC is different: it may pass, and commits work again when there is room;
+ * but it leaves the same doubt about its own batch.
  */
 err kv_commit(struct kv *, struct kv_batch *);
+
+/*
+ * To be asked before a commit that makes the index larger: -ENOSPC if less than options.reserve is free. Commits that take
+ * something away need not ask: of the reserve the engine keeps a part for them, and lets go of it when the disk is full.
+ */
+err kv_room(struct kv *);
 
 /* Read a value of kv_add. Fewer bytes than n counters: the rest are zeros. false if len is odd. */
 bool kv_counters(str value, int64_t *ret, size_t n);
@@ -125,3 +133,8 @@ void kv_stats(struct kv *, struct kv_stats *ret);
  * (once a second at most) whether there is again, with a write of its own: so it may block.
  */
 const char *kv_trouble(struct kv *);
+/*
+ * Would it help to close and open it? It refuses commits until then, and its disk has just taken a write and a flush (looks once a
+ * second at most). Opening reads what the disk has and writes it to new files: so nothing depends on the flush that failed.
+ */
+bool kv_can_reopen(struct kv *);

@@ -84,7 +84,9 @@ struct kv_ops {
 	err_v (*commit)(struct kv *, const struct kv_batch *);
 	err_v (*checkpoint)(struct kv *, const char *dir);
 	void (*stats)(struct kv *, struct kv_stats *ret);
+	err_v (*room)(struct kv *);
 	const char *(*trouble)(struct kv *);
+	bool (*can_reopen)(struct kv *);
 };
 
 extern const struct kv_ops kv_mem_ops, kv_rocksdb_ops;

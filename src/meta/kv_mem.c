@@ -443,10 +443,22 @@ mem_stats(struct kv *kv, struct kv_stats *ret)
 	lock_drop(&m->lock);
 }
 
+static err_v
+mem_room(struct kv *kv)
+{
+	return ERR_OK;
+}
+
 static const char *
 mem_trouble(struct kv *kv)
 {
 	return NULL;
+}
+
+static bool
+mem_can_reopen(struct kv *kv)
+{
+	return false;
 }
 
 const struct kv_ops kv_mem_ops = {
@@ -465,5 +477,7 @@ const struct kv_ops kv_mem_ops = {
 	.commit = mem_commit,
 	.checkpoint = mem_checkpoint,
 	.stats = mem_stats,
+	.room = mem_room,
 	.trouble = mem_trouble,
+	.can_reopen = mem_can_reopen,
 };

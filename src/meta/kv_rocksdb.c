@@ -14,21 +14,19 @@
  * so nothing it covers can be expected, or made, beside it.
  *
  * A commit that fails for another reason than lack of room poisons the engine: an fsync that failed once may have lost what
- * it covered, and is never tried again. Lack of room may pass: RocksDB itself begins a new log and goes on once there
- * is room again (it looks every few seconds), and so do we.
+ * it covered, and is never tried again; only opening anew helps, which reads what is on disk and writes it to new files. Lack of
+ * room may pass: RocksDB itself begins a new log and goes on once there is room again (it looks every few seconds), and so do we.
  */
 #include "meta/kv_rocksdb.h"
 
 #include <stdio.h>
 
-#include "base/clock.h"
 #include "base/crash.h"
 #include "base/mem.h"
 #include "base/panic.h"
 
 #define BATCH_STRIPES 40	/* more keys than this take the gate instead */
 #define RANGE_POINTS 256	/* a range of up to this many rows is deleted row by row */
-#define PROBE_MS 1000
 
 /* ---- errors ---- */
 
@@ -92,7 +90,7 @@ refuse_if_poisoned(struct rocks *r)
 {
 	if (!atomic_load(&r->poisoned))
 		return ERR_OK;
-	return err_errno(-r->poison.code, "refused since: %s", r->trouble);
+	return err_errno(EROFS, "refused since: %s", r->trouble);
 }
 
 /* ---- reading ---- */
@@ -369,6 +367,7 @@ write_batch(struct rocks *r, rocksdb_writebatch_t *w)
 	char *message = NULL;
 	err_v e;
 
+	rocks_room_spend(r);
 	rocksdb_set_perf_level(rocksdb_enable_time_except_for_mutex);
 	rocksdb_write(r->db, r->write, w, &message);
 	rocksdb_set_perf_level(rocksdb_disable);
@@ -465,36 +464,13 @@ rocks_stats(struct kv *kv, struct kv_stats *ret)
 	ret->writes_stopped = property(r, "rocksdb.is-write-stopped");
 }
 
-/* While there is no room nobody may be sending writes any more: so look whether an empty one goes through. */
-static void
-probe(struct rocks *r)
+void
+rocks_probe(struct rocks *r)
 {
-	uint64_t now = clock_mono_ms();
-	rocksdb_writebatch_t *w;
-	bool due;
+	rocksdb_writebatch_t *w = rocksdb_writebatch_create();
 
-	lock_take(&r->lock);
-	due = now - r->probed_ms >= PROBE_MS;
-	if (due)
-		r->probed_ms = now;
-	lock_drop(&r->lock);
-	if (!due)
-		return;
-	w = rocksdb_writebatch_create();
 	(void)!err_ok(write_batch(r, w));
 	rocksdb_writebatch_destroy(w);
-}
-
-static const char *
-rocks_trouble(struct kv *kv)
-{
-	struct rocks *r = rocks_of(kv);
-
-	if (!atomic_load(&r->poisoned) && atomic_load(&r->full))
-		probe(r);
-	if (atomic_load(&r->poisoned))
-		return r->trouble;
-	return atomic_load(&r->full) ? "ENOSPC: no room on the index's file system" : NULL;
 }
 
 const struct kv_ops kv_rocksdb_ops = {
@@ -513,5 +489,7 @@ const struct kv_ops kv_rocksdb_ops = {
 	.commit = rocks_commit,
 	.checkpoint = rocks_checkpoint,
 	.stats = rocks_stats,
+	.room = rocks_room,
 	.trouble = rocks_trouble,
+	.can_reopen = rocks_can_reopen,
 };

@@ -32,8 +32,10 @@ struct rocks {
 	struct lock lock;		/* rank: LOCK_ENGINE */
 	atomic_bool full;		/* the last commit found no room */
 	uint64_t probed_ms GUARDED_BY(lock);
+	uint64_t reserve;		/* bytes to leave free on the file system */
+	atomic_bool spare;		/* the spare file is there */
 	atomic_bool poisoned;		/* set once, after the two below have been written */
-	err_v poison;			/* every later commit answers this */
+	err_v poison;
 	char trouble[512];
 };
 
@@ -45,6 +47,16 @@ rocks_of(struct kv *kv)
 {
 	return (struct rocks *)kv;
 }
+
+/* kv_rocksdb.c: an empty commit, to see whether there is room again. */
+void rocks_probe(struct rocks *);
+
+/* kv_rocksdb_room.c */
+void rocks_room_open(struct rocks *, uint64_t wanted);
+void rocks_room_spend(struct rocks *);		/* before a write: if the disk is all but full, let go of the spare */
+err rocks_room(struct kv *);
+const char *rocks_trouble(struct kv *);
+bool rocks_can_reopen(struct kv *);
 
 /* kv_rocksdb_open.c */
 err_v rocks_open(str place, const struct kv_options *, struct kv **ret);

@@ -18,6 +18,7 @@
 
 #define MEMTABLE_BYTES (16u << 20)
 #define CACHE_BYTES_MIN (1u << 20)
+#define LOG_HEADER 5			/* RocksDB: what is said at the start, and nothing after it */
 
 enum { RECOVER_TOLERATE_TAIL = 0, RECOVER_POINT_IN_TIME = 2 };	/* numbers of RocksDB's enum */
 
@@ -108,9 +109,13 @@ options_new(const struct kv_options *want, rocksdb_cache_t *cache, int recovery)
 	rocksdb_options_set_wal_recovery_mode(o, recovery);
 	/* Queues (dead entries) leave runs of tombstones: files that hold many are compacted soon. */
 	rocksdb_options_add_compact_on_deletion_collector_factory(o, 4096, 1024);
-	rocksdb_options_set_info_log_level(o, 2);	/* warnings */
+	/*
+	 * Nothing goes into RocksDB's diary but its head: after a write to it that fails (the disk is full) the next one fails
+	 * an assertion. What we must know comes with the errors of our calls.
+	 */
+	rocksdb_options_set_info_log_level(o, LOG_HEADER);
 	rocksdb_options_set_max_log_file_size(o, 1u << 20);
-	rocksdb_options_set_keep_log_file_num(o, 4);
+	rocksdb_options_set_keep_log_file_num(o, 1);
 	return o;
 }
 
@@ -182,6 +187,10 @@ open_db(struct rocks *r, const struct kv_options *want)
 	r->read_only = want->read_only;
 	TRY(take_directory(r));
 	TRY(rocks_log_check(r->dir, &torn));
+	if (!r->read_only) {
+		rocks_room_open(r, want->reserve);
+		rocks_room_spend(r);		/* opening writes, too */
+	}
 	r->cache = rocksdb_cache_create_lru(cache_bytes);
 	r->options = options_new(want, r->cache, torn ? RECOVER_POINT_IN_TIME : RECOVER_TOLERATE_TAIL);
 	r->db = r->read_only ? rocksdb_open_for_read_only(r->options, r->dir, 0, &message) :

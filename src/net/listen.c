@@ -110,6 +110,18 @@ listen_open(const char *address, struct listener *ret)
 	return ERR_OK;
 }
 
+err_v
+listen_copy(const struct listener *l, struct listener *ret)
+{
+	int fd = fcntl(l->fd, F_DUPFD_CLOEXEC, 3);
+
+	if (fd < 0)
+		return err_sys("copy a listening socket");
+	*ret = *l;
+	ret->fd = fd;
+	return ERR_OK;
+}
+
 void
 listen_close(struct listener *l)
 {

@@ -21,4 +21,6 @@ struct listener {
  * is taken over). Names are not looked up. Connections wait in the socket's queue until somebody accepts.
  */
 err listen_open(const char *address, struct listener *ret);
+/* The same socket once more: it listens until both are closed. */
+err listen_copy(const struct listener *, struct listener *ret);
 void listen_close(struct listener *);

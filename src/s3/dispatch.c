@@ -140,6 +140,17 @@ payload_open(struct s3_req *rq, const struct signature *sig)
 	return aws_body_open(sig, payload_head(rq), byte_source_body(rq->body), rq->arena, &rq->payload);
 }
 
+/* What makes the store larger is refused early, so that what makes it smaller goes on. A Complete only names what is there. */
+static err
+room_check(struct s3_req *rq)
+{
+	bool grows = rq->head->method == HTTP_PUT || rq->head->method == HTTP_POST;
+
+	if (!grows || rq->op == OP_DeleteObjects || rq->op == OP_CompleteMultipartUpload)
+		return ERR_OK;
+	return kv_room(catalog_kv(rq->store->catalog));
+}
+
 static err
 serve(struct s3_req *rq)
 {
@@ -152,6 +163,7 @@ serve(struct s3_req *rq)
 		return refused(rq, e);
 	TRY(bucket_find(rq));
 	TRY(authorize(rq));
+	TRY(room_check(rq));
 	TRY(payload_open(rq, &sig));
 	TRY(cors_answer(rq));
 	return handlers[rq->op](rq);

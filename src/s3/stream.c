@@ -252,7 +252,8 @@ stream_drop(struct s3_req *rq, const struct stream_result *r, err_v why)
 	err_v e;
 
 	assert(!err_ok(why));
-	if (r->is_inlined || r->size == 0 || (why.code < 0 && !err_is(why, -ENOSPC)))
+	/* After an error of the machine the batch may be in the log all the same, and come back with the next start. */
+	if (r->is_inlined || r->size == 0 || why.code < 0)
 		return;
 	e = blob_delete(rq->store->blobs, &r->blob);
 	(void)e;	/* the sweep finds what has no owner */

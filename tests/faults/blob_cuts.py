@@ -9,7 +9,7 @@ import shutil
 import subprocess
 import tempfile
 
-import disk
+import states
 import shim
 
 
@@ -19,7 +19,7 @@ def run(driver, arguments, environment=None, lines=""):
 
 
 def marks(entries, length):
-    return "".join(e.data.decode() for e in entries if e.kind == disk.MARK and e.end <= length)
+    return "".join(e.data.decode() for e in entries if e.kind == states.MARK and e.end <= length)
 
 
 def campaign(build, seed, runs, cuts, steps=30, threads=4):
@@ -39,18 +39,18 @@ def one(build, chance, seed, folder, cuts, steps, threads, total):
     driver = os.path.join(build, "tests", "faults", "blob_driver")
     top, log, cut_top = (os.path.join(folder, n) for n in ("store", "log", "cut"))
     os.mkdir(top)
-    image = disk.Image(top)
+    image = states.Image(top)
     jitter = {"FAULTS_JITTER": str(chance.choice([0, 100, 1000]))}
     done = run(driver, ["work", top, str(threads), str(steps), str(chance.randrange(1 << 30))],
                {**shim.environment(build, top, log=log), **jitter})
     if done.returncode != 0 or "failed" in done.stdout:
         total["faults"].append(f"{seed}: the work itself: {done.stdout[-500:]}{done.stderr[-1000:]}")
         return
-    entries = disk.read_log(log)
+    entries = states.read_log(log)
     total["acknowledged"] += done.stdout.count("put ")
     for n in range(cuts):
         length = chance.choice(entries).end
-        disk.Cut(image, entries, length).build(f"{seed}-{n}", cut_top)
+        states.Cut(image, entries, length).build(f"{seed}-{n}", cut_top)
         fault = judge(build, driver, cut_top, marks(entries, length), chance, folder, twice=n % 4 == 3)
         shutil.rmtree(cut_top)
         total["states"] += 1
@@ -64,12 +64,12 @@ def judge(build, driver, top, lines, chance, folder, twice):
         done = run(driver, ["judge", top], lines=lines)
         return done.stdout + done.stderr if done.returncode != 0 or done.stderr else None
     again, log = os.path.join(folder, "again"), os.path.join(folder, "log2")
-    image = disk.Image(top)
+    image = states.Image(top)
     done = run(driver, ["judge", top], shim.environment(build, top, log=log), lines)
     fault = done.stdout + done.stderr if done.returncode != 0 or done.stderr else None
-    entries = disk.read_log(log)
+    entries = states.read_log(log)
     if fault is None and entries:
-        disk.Cut(image, entries, chance.choice(entries).end).build(chance.random(), again)
+        states.Cut(image, entries, chance.choice(entries).end).build(chance.random(), again)
         done = run(driver, ["judge", again], lines=lines)
         if done.returncode != 0 or done.stderr:
             fault = "in the second recovery: " + done.stdout + done.stderr

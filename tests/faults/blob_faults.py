@@ -8,7 +8,7 @@ import random
 import shutil
 import tempfile
 
-import disk
+import states
 import shim
 from blob_cuts import marks, run
 
@@ -50,14 +50,14 @@ def one(build, chance, call, error, nth, forever, threads, steps, total):
         top, log, cut_top = (os.path.join(folder, n) for n in ("store", "log", "cut"))
         control = shim.Control(os.path.join(folder, "control"))
         os.mkdir(top)
-        image = disk.Image(top)
+        image = states.Image(top)
         control.arm(call, error, nth, forever)
         done = run(driver, ["work", top, str(threads), str(steps), "5"],
                    shim.environment(build, top, control.path, log))
         hit = control.hit()
         total["runs"] += 1
         total["hits"] += hit > 0
-        entries = disk.read_log(log)
+        entries = states.read_log(log)
         if done.returncode not in (0, 3) or done.stderr:
             total["faults"].append(f"{name}: ended with {done.returncode}: {done.stderr[-1500:]}")
             return False
@@ -68,7 +68,7 @@ def one(build, chance, call, error, nth, forever, threads, steps, total):
             total["faults"].append(f"{name}: {judged.stdout[-1000:]}{judged.stderr[-1000:]}")
         if call in ("sync", "write") and entries and not total["faults"]:
             length = entries[-1].end
-            disk.Cut(image, entries, length).build(chance.random(), cut_top)
+            states.Cut(image, entries, length).build(chance.random(), cut_top)
             judged = run(driver, ["judge", cut_top], lines=marks(entries, length))
             if judged.returncode != 0 or judged.stderr:
                 total["faults"].append(f"{name}, then a power cut: {judged.stdout[-1000:]}{judged.stderr[-1000:]}")

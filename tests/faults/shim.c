@@ -7,7 +7,7 @@
  *     FAULTS_CONTROL  a mapped file (struct control): which call is to fail, how, and how often such calls were seen. The test
  *                     changes it while the program runs.
  *     FAULTS_LOG      every change to those files is appended here, with the bytes, and every flush that came back; a test builds from it
- *                     any state that a disk may be in after a power cut (tests/faults/disk.py).
+ *                     any state that a disk may be in after a power cut (tests/faults/states.py).
  *     FAULTS_JITTER   microseconds: writes and flushes are held up by a random time up to this, so that races show
  *
  * A change is logged when its call has returned, before the program goes on; a flush with the length that the log had when the flush
@@ -39,7 +39,7 @@
 
 enum call {
 	CALL_OPEN = 1, CALL_READ = 2, CALL_WRITE = 4, CALL_SYNC = 8, CALL_RENAME = 16, CALL_ALLOCATE = 32, CALL_UNLINK = 64,
-	CALL_MKDIR = 128, CALL_TRUNCATE = 256,
+	CALL_MKDIR = 128, CALL_TRUNCATE = 256, CALL_CHANGE = 512,	/* an open that wants to write */
 };
 
 struct control {
@@ -51,6 +51,7 @@ struct control {
 	uint64_t seen;		/* calls of these kinds since the test set it to 0 */
 	uint64_t hit;		/* made to fail */
 	char match[64];		/* only paths that hold this */
+	int64_t clock_ms;	/* by so much the wall clock is wrong */
 };
 
 enum kind { K_CREATE = 1, K_MKDIR, K_WRITE, K_SIZE, K_ZERO, K_EXTEND, K_RENAME, K_LINK, K_UNLINK, K_RMDIR, K_SYNC, K_SYNC_FAILED,
@@ -60,7 +61,7 @@ struct entry {
 	uint32_t magic;
 	uint32_t kind;
 	uint64_t ino;
-	uint64_t a, b;		/* as the kind has it: see disk.py */
+	uint64_t a, b;		/* as the kind has it: see states.py */
 	uint32_t len, len2;	/* bytes that follow */
 };
 #define ENTRY_MAGIC 0x4c4f4721u
@@ -278,6 +279,8 @@ do_open(int at, const char *path, int flags, unsigned mode)
 
 	if (mine) {
 		if (fault(CALL_OPEN, whole) != 0)
+			return -1;
+		if ((flags & (O_WRONLY | O_RDWR | O_CREAT)) && fault(CALL_CHANGE, whole) != 0)
 			return -1;
 		there = ino_at(whole) != 0;
 	}
@@ -568,3 +571,15 @@ do_mkdir(int at, const char *name, mode_t mode)
 
 EXPORT int mkdir(const char *name, mode_t mode) { return do_mkdir(AT_FDCWD, name, mode); }
 EXPORT int mkdirat(int at, const char *name, mode_t mode) { return do_mkdir(at, name, mode); }
+
+/* ---- the wall clock ---- */
+
+EXPORT int
+clock_gettime(clockid_t which, struct timespec *ret)
+{
+	int rc = (int)syscall(SYS_clock_gettime, which, ret);
+
+	if (rc == 0 && control != NULL && (which == CLOCK_REALTIME || which == CLOCK_REALTIME_COARSE))
+		ret->tv_sec += __atomic_load_n(&control->clock_ms, __ATOMIC_ACQUIRE) / 1000;
+	return rc;
+}

@@ -4,11 +4,11 @@ import mmap
 import os
 import struct
 
-CALLS = {"open": 1, "read": 2, "write": 4, "sync": 8, "rename": 16, "allocate": 32, "unlink": 64, "mkdir": 128, "truncate": 256}
+CALLS = {"open": 1, "read": 2, "write": 4, "sync": 8, "rename": 16, "allocate": 32, "unlink": 64, "mkdir": 128, "truncate": 256, "change": 512}
 SHORT = 1000
-FORM = struct.Struct("<IIIIQQQ64s")
+FORM = struct.Struct("<IIIIQQQ64sq")
 MAGIC = 0x46415553
-ERRORS = {"EIO": errno.EIO, "ENOSPC": errno.ENOSPC, "EINTR": errno.EINTR, "short": SHORT}
+ERRORS = {"EIO": errno.EIO, "ENOSPC": errno.ENOSPC, "EROFS": errno.EROFS, "EMFILE": errno.EMFILE, "EINTR": errno.EINTR, "short": SHORT}
 
 
 class Control:
@@ -17,19 +17,23 @@ class Control:
     def __init__(self, path):
         self.path = path
         with open(path, "wb") as file:
-            file.write(FORM.pack(MAGIC, 0, 0, 0, 0, 0, 0, b""))
+            file.write(FORM.pack(MAGIC, 0, 0, 0, 0, 0, 0, b"", 0))
         with open(path, "r+b") as file:
             self.map = mmap.mmap(file.fileno(), FORM.size)
 
     def arm(self, calls, error, nth=1, forever=False, match=""):
         """calls: names joined by +. The nth such call fails (forever: it and all later ones)."""
         self.calm()
-        self.map[16:FORM.size] = FORM.pack(MAGIC, 0, ERRORS[error], forever, nth, 0, 0, match.encode())[16:]
+        self.map[16:FORM.size - 8] = FORM.pack(MAGIC, 0, ERRORS[error], forever, nth, 0, 0, match.encode(), 0)[16:-8]
         struct.pack_into("<II", self.map, 8, ERRORS[error], forever)
         struct.pack_into("<I", self.map, 4, sum(CALLS[c] for c in calls.split("+")))
 
     def calm(self):
         struct.pack_into("<I", self.map, 4, 0)
+
+    def clock(self, seconds):
+        """The wall clock is wrong by so much."""
+        struct.pack_into("<q", self.map, FORM.size - 8, seconds * 1000)
 
     def seen(self):
         return struct.unpack_from("<Q", self.map, 24)[0]
