@@ -62,7 +62,7 @@ def layers():
         "wire": (["build-asan"], lambda: [("wire", pytest("tests/wire"))]),
         "s3": (["build-asan"], lambda: [("s3", pytest("tests/s3"))]),
         "control": (["build-asan"], lambda: [("control", pytest("tests/control"))]),
-        "pack": (["build-asan"], lambda: [("pack", pytest("tests/pack"))]),
+        "pack": (["build", "build-asan"], lambda: [("pack", pytest("tests/pack"))]),
         "job": (["build-asan"], lambda: [("job", pytest("tests/job"))]),
         "linear": (["build"], lambda: [("linear", pytest("tests/linear", workers=2, build="build"))]),
         "crash": (["build"], lambda: [("crash", pytest("tests/crash", workers=1, build="build"))]),
