@@ -10,8 +10,9 @@ import uuid
 import pytest
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-sys.path[:0] = [HERE, os.path.dirname(HERE)]
+sys.path[:0] = [HERE, os.path.dirname(HERE), os.path.join(os.path.dirname(HERE), "control")]
 
+from api import Api  # noqa: E402
 from model import sequence, shrink, try_sequence  # noqa: E402
 from s3lib import Client  # noqa: E402
 
@@ -27,8 +28,10 @@ def test_model(store, seed):
     client = Client(store.host, store.port, store.key, store.secret, timeout=60)
     operations = sequence(seed, LENGTH)
     serial = uuid.uuid4().hex[:12]
-    fault = try_sequence(client, operations, serial)
+    api = Api(store)
+    usage = lambda bucket: {row["measurementType"]: int(row["value"]) for row in api.call("GET", "/v1/cwobject/bucket-info/" + bucket)["info"]["usage"]}
+    fault = try_sequence(client, operations, serial, usage)
     if fault:
-        short = shrink(client, operations[:fault[0] + 1], serial)
-        again = try_sequence(client, short, serial + "-last")
+        short = shrink(client, operations[:fault[0] + 1], serial, usage)
+        again = try_sequence(client, short, serial + "-last", usage)
         pytest.fail(f"seed {seed}: {fault[1]}\nshrunk to {len(short)} operations:\n" + "\n".join(map(str, short)) + f"\n{again}")

@@ -43,7 +43,7 @@ def environment(store):
 
 
 def run(*command, env, ok=True, **more):
-    done = subprocess.run([str(c) for c in command], env=env, capture_output=True, text=True, timeout=280, **more)
+    done = subprocess.run([str(c) for c in command], env=env, capture_output=True, text=True, timeout=280 + FILES // 4, **more)
     if ok:
         assert done.returncode == 0, f"{command}: {done.returncode}\n{done.stdout[-1500:]}\n{done.stderr[-3000:]}"
     return done
@@ -104,7 +104,7 @@ def test_sync_resumes_after_a_kill(new_store, tree, tmp_path):
     sync = subprocess.Popen([*AWS, "s3", "sync", "--only-show-errors", str(tree), f"s3://{bucket}/t"], env=env,
                             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     client = store.client()
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + 120 + FILES // 20
     while client.list_objects_v2(Bucket=bucket, MaxKeys=1000)["KeyCount"] < min(200, FILES // 3):
         assert time.monotonic() < deadline and sync.poll() is None
         time.sleep(0.05)
