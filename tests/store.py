@@ -32,13 +32,15 @@ class Store:
         self.process = None
         self.start()
 
+    def command(self):
+        return [self.binary, "serve", "--data-dir", self.data, "--listen", "127.0.0.1:0", "--control-listen", "127.0.0.1:0", *self.flags]
+
     def start(self, timeout=60):
         self.log = open(os.path.join(self.data, "test.log"), "ab+")
         self.log.seek(0, 2)
         begin = self.log.tell()
         self.process = subprocess.Popen(
-            [self.binary, "serve", "--data-dir", self.data, "--listen", "127.0.0.1:0", "--control-listen", "127.0.0.1:0",
-             *self.flags], stdout=self.log, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
+            self.command(), stdout=self.log, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
             pass_fds=self.pass_fds, env={**os.environ, **self.environment})
         deadline = time.monotonic() + timeout
         while time.monotonic() < deadline:

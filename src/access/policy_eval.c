@@ -5,6 +5,7 @@
 
 #include "base/panic.h"
 
+/* Names first: they differ in length or at their ends, where organizations mostly are the caller's own. */
 static bool
 who_is(const struct who *w, const struct principal *p)
 {
@@ -18,9 +19,9 @@ who_is(const struct who *w, const struct principal *p)
 	case WHO_ORG:
 		return str_eq(w->org, p->org);
 	case WHO_NAME:
-		return str_eq(w->org, p->org) && str_eq(w->name, p->name);
+		return str_eq(w->name, p->name) && str_eq(w->org, p->org);
 	default:
-		return str_eq(w->org, p->org) && str_starts(p->name, w->name);
+		return str_starts(p->name, w->name) && str_eq(w->org, p->org);
 	}
 }
 
