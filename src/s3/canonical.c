@@ -229,6 +229,55 @@ canonical_is_signed(str signed_headers, str name)
 	return false;
 }
 
+/* ---- for people ---- */
+
+/* Does "NAME:" or "NAME=" of something secret stand at the beginning? Its length, or 0. */
+static size_t
+secret_begins(str text)
+{
+	static const str names[] = {
+		STR("x-amz-security-token"), STR("x-amz-server-side-encryption-customer-key"),
+		STR("x-amz-copy-source-server-side-encryption-customer-key"),
+	};
+
+	for (size_t i = 0; i < COUNT(names); i++) {
+		size_t n = names[i].len;
+
+		if (text.len > n && str_starts_nocase(text, names[i]) && (text.p[n] == ':' || text.p[n] == '='))
+			return n + 1;
+	}
+	return 0;
+}
+
+str
+canonical_shown(str text, struct arena *arena)
+{
+	struct pen pen = { .max = text.len + 256 };	/* an empty value grows by three */
+	bool begins = true;
+
+	pen.p = arena_try(arena, pen.max);
+	if (pen.p == NULL)
+		return STR("");
+	for (size_t i = 0, n; i < text.len; i++) {
+		n = begins ? secret_begins(str_skip(text, i)) : 0;
+		if (n > 0) {
+			bool query = text.p[i + n - 1] == '=';
+
+			put(&pen, str_sub(text, i, n));
+			put(&pen, STR("***"));
+			for (i += n; i < text.len && text.p[i] != '\n' && !(query && text.p[i] == '&'); i++)
+				;
+			if (i == text.len)
+				break;
+		}
+		put_char(&pen, text.p[i]);
+		begins = text.p[i] == '\n' || text.p[i] == '&';
+	}
+	return pen.over ? STR("") : str_n(pen.p, pen.len);
+}
+
+/* ---- what is not signed ---- */
+
 /* The query says the same, and the query is always signed. */
 static bool
 said_in_query(const struct http_head *head, const struct http_header *header)

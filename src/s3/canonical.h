@@ -20,6 +20,9 @@ enum canonical_form { CANONICAL_ENCODED, CANONICAL_AS_SENT };
  */
 bool canonical_request(enum canonical_form, const struct http_head *, str signed_headers, str payload, struct arena *, str *ret);
 
+/* The same for a person to read, in an answer that may end up in a log: values of keys and session tokens are replaced by "***". */
+str canonical_shown(str canonical, struct arena *);
+
 /*
  * The headers that a signature must cover and this one does not, joined by ", "; empty if there are none. They are Host
  * and every x-amz-*, but for x-amz-content-sha256, whose value is signed anyway, and those that the signed query repeats.

@@ -365,6 +365,7 @@ mismatch(const struct claim *c, str canonical, str text, struct arena *arena, st
 	detail(sig, "SignatureProvided", c->signature);
 	detail(sig, "StringToSignBytes", spaced_hex(arena, text));
 	if (canonical.len <= SHOWN_MAX) {
+		canonical = canonical_shown(canonical, arena);
 		detail(sig, "CanonicalRequest", canonical);
 		detail(sig, "CanonicalRequestBytes", spaced_hex(arena, canonical));
 	}
