@@ -19,6 +19,7 @@
 #include "base/file.h"
 #include "base/format.h"
 #include "base/log.h"
+#include "base/private.h"
 #include "base/mem.h"
 #include "control/control.h"
 #include "control/oidc.h"
@@ -141,7 +142,7 @@ open_engines(struct server *s)
 static err
 open_access(struct server *s)
 {
-	AUTO(arena_free) struct arena *a = arena_new(65536, 1u << 20);
+	AUTO(arena_free) struct arena *a = arena_new_private(65536, 1u << 20);
 	const struct config *c = s->config;
 	str audit = str_empty(c->audit_log) ? data_path(a, c, "audit.log") : c->audit_log;
 	str key_file = str_empty(c->master_key_file) ? data_path(a, c, "master.key") : c->master_key_file;
@@ -425,6 +426,7 @@ serve(const struct config *c)
 	sigprocmask(SIG_BLOCK, &signals, NULL);
 	(void)signal(SIGPIPE, SIG_IGN);
 
+	private_json();
 	log_set_level((enum log_level)c->log_level);
 	e = log_access_open(arena_str(c->arena, c->access_log).p);
 	if (!err_ok(e)) {

@@ -61,7 +61,7 @@ def layers():
         "tsan": (["build-tsan"], lambda: [("tsan-" + os.path.basename(p), [p]) for p in programs("build-tsan", CONCURRENT)]),
         "wire": (["build-asan"], lambda: [("wire", pytest("tests/wire"))]),
         "s3": (["build-asan"], lambda: [("s3", pytest("tests/s3"))]),
-        "control": (["build-asan"], lambda: [("control", pytest("tests/control"))]),
+        "control": (["build", "build-asan"], lambda: [("control", pytest("tests/control"))]),
         "pack": (["build", "build-asan"], lambda: [("pack", pytest("tests/pack"))]),
         "job": (["build-asan"], lambda: [("job", pytest("tests/job"))]),
         "linear": (["build"], lambda: [("linear", pytest("tests/linear", workers=2, build="build"))]),

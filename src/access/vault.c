@@ -9,6 +9,7 @@
 #include "access/access_impl.h"
 #include "base/mem.h"
 #include "base/panic.h"
+#include "base/private.h"
 
 #define CHUNK_BYTES 65536u
 #define CHUNK_SLOTS (CHUNK_BYTES / VAULT_SLOT)
@@ -37,7 +38,7 @@ vault_free(struct vault **vp)
 	for (struct chunk *c = v->chunks; c != NULL; c = next) {
 		next = c->next;
 		OPENSSL_cleanse(c->pages, CHUNK_BYTES);
-		munmap(c->pages, CHUNK_BYTES);
+		private_free(c->pages, CHUNK_BYTES);
 		free(c);
 	}
 	free(v->idle);
@@ -50,9 +51,7 @@ grow(struct vault *v)
 {
 	struct chunk *c = MEM_NEW(struct chunk);
 
-	c->pages = mmap(NULL, CHUNK_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	if (c->pages == MAP_FAILED || madvise(c->pages, CHUNK_BYTES, MADV_DONTDUMP) != 0)
-		PANIC("no memory for secrets");
+	c->pages = private_alloc(CHUNK_BYTES);
 	(void)mlock(c->pages, CHUNK_BYTES);
 	c->next = v->chunks;
 	v->chunks = c;

@@ -11,6 +11,7 @@
 
 #include "base/mem.h"
 #include "base/panic.h"
+#include "base/private.h"
 
 #ifdef ARENA_MALLOC
 #define PIECEWISE true
@@ -28,28 +29,48 @@ struct arena {
 	struct block *top;	/* pieces are cut from this one */
 	struct block *first;	/* kept over resets */
 	size_t total, max;	/* bytes in blocks, and the limit */
+	bool private;
 };
 
 static struct block *
-block_new(size_t size, struct block *next)
+block_init(struct block *b, size_t size, struct block *next)
 {
-	struct block *b = mem_grow(NULL, sizeof(*b) + size);
-
 	b->next = next;
 	b->size = size;
 	b->used = 0;
 	return b;
 }
 
-struct arena *
-arena_new(size_t first, size_t max)
+static struct block *
+block_new(size_t size, struct block *next)
+{
+	return block_init(mem_grow(NULL, sizeof(struct block) + size), size, next);
+}
+
+static struct arena *
+arena_with(struct block *first, size_t max)
 {
 	struct arena *a = MEM_NEW(struct arena);
 
-	assert(first > 0 && first <= max);
-	a->first = a->top = block_new(first, NULL);
-	a->total = first;
+	assert(first->size > 0 && first->size <= max);
+	a->first = a->top = first;
+	a->total = first->size;
 	a->max = max;
+	return a;
+}
+
+struct arena *
+arena_new(size_t first, size_t max)
+{
+	return arena_with(block_new(first, NULL), max);
+}
+
+struct arena *
+arena_new_private(size_t first, size_t max)
+{
+	struct arena *a = arena_with(block_init(private_alloc(sizeof(struct block) + first), first, NULL), max);
+
+	a->private = true;
 	return a;
 }
 
@@ -61,7 +82,10 @@ arena_free(struct arena **ap)
 	if (a == NULL)
 		return;
 	arena_reset(a);
-	free(a->first);
+	if (a->private)
+		private_free(a->first, sizeof(struct block) + a->first->size);
+	else
+		free(a->first);
 	free(a);
 	*ap = NULL;
 }
@@ -73,6 +97,8 @@ arena_reset(struct arena *a)
 		struct block *b = a->top;
 
 		a->top = b->next;
+		if (a->private)
+			explicit_bzero(b->bytes, b->used);
 		free(b);
 	}
 	a->first->used = 0;

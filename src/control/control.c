@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/panic.h"
+#include "base/private.h"
 #include "base/text.h"
 #include "control/api.h"
 #include "control/health.h"
@@ -87,7 +88,7 @@ answer_json(struct http_req *rq, int status, json_t *value)
 	resp_header(rq->resp, STR("Cache-Control"), STR("no-store"));
 	if (!err_ok(resp_send(rq->resp, str_c(text))))
 		resp_close(rq->resp);
-	free(text);
+	private_text_free(text);
 	json_decref(value);
 }
 

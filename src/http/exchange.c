@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/panic.h"
+#include "base/private.h"
 #include "http/session.h"
 
 #define SPARES_MAX 64u		/* kept for the next request, of a server */
@@ -20,11 +21,10 @@ exchanges_init(struct exchanges *e)
 static struct exchange *
 exchange_new(void)
 {
-	struct exchange *x = mem_grow(NULL, sizeof(*x));	/* not zeroed: most of it is a buffer */
+	struct exchange *x = private_alloc(sizeof(*x));		/* requests bring tokens and keys of customers */
 
-	memset(x, 0, offsetof(struct exchange, head));
 	x->magic = EXCHANGE_MAGIC;
-	x->arena = arena_new(ARENA_FIRST, ARENA_MAX);
+	x->arena = arena_new_private(ARENA_FIRST, ARENA_MAX);
 	x->in = (struct input){ .p = x->bytes, .size = sizeof(x->bytes) };
 	return x;
 }
@@ -37,7 +37,7 @@ exchange_free(struct exchange *x)
 	buf_done(&x->resp.headers);
 	buf_done(&x->resp.rest);
 	x->magic = 0;
-	free(x);
+	private_free(x, sizeof(*x));
 }
 
 void

@@ -57,8 +57,10 @@ session_request_id(struct session *s, char ret[17])
 static void
 kept_drop(struct session *s)
 {
-	if (s->kept_len > 0)
+	if (s->kept_len > 0) {
 		atomic_fetch_sub_explicit(&s->server->kept_bytes, s->kept_len, memory_order_relaxed);
+		explicit_bzero(s->kept, s->kept_len);		/* it may hold the token of a request */
+	}
 	free(s->kept);
 	s->kept = NULL;
 	s->kept_len = s->kept_want = 0;
@@ -74,6 +76,8 @@ kept_store(struct session *s, struct exchange *x)
 	assert(n > 0);
 	if (n > old && atomic_load_explicit(&s->server->kept_bytes, memory_order_relaxed) + (n - old) > KEPT_BYTES_MAX)
 		return false;
+	if (old > 0)
+		explicit_bzero(s->kept, old);		/* before it may move */
 	s->kept = mem_grow(s->kept, n);
 	memcpy(s->kept, x->in.p + x->in.at, n);
 	s->kept_len = n;

@@ -5,12 +5,11 @@
  * secret is compared too, so a key that was replaced never matches. Only signatures that matched put entries in, so
  * strangers can neither fill nor flush it. The memory is kept out of core files.
  */
-#include <sys/mman.h>
-
 #include "base/digest.h"
 #include "base/lock.h"
 #include "base/mem.h"
 #include "base/panic.h"
+#include "base/private.h"
 #include "s3/signing_cache.h"
 
 #define SETS 512u
@@ -44,14 +43,10 @@ struct signing_cache *
 signing_cache_new(void)
 {
 	struct signing_cache *c = MEM_NEW(struct signing_cache);
-	size_t size = SETS * sizeof(struct set);
 
 	for (unsigned i = 0; i < STRIPES; i++)
 		lock_init(&c->stripe[i], LOCK_SIGNING);
-	c->set = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	if (c->set == MAP_FAILED)
-		PANIC("out of memory: %zu bytes", size);
-	madvise(c->set, size, MADV_DONTDUMP);
+	c->set = private_alloc(SETS * sizeof(struct set));
 	return c;
 }
 
@@ -63,7 +58,7 @@ signing_cache_free(struct signing_cache **cp)
 	if (c == NULL)
 		return;
 	explicit_bzero(c->set, SETS * sizeof(struct set));
-	munmap(c->set, SETS * sizeof(struct set));
+	private_free(c->set, SETS * sizeof(struct set));
 	for (unsigned i = 0; i < STRIPES; i++)
 		lock_done(&c->stripe[i]);
 	free(c);

@@ -30,7 +30,9 @@ static_assert(sizeof((struct sse_c){ 0 }.salt) == 16, "the salt is one AES block
 void
 sse_key_wipe(struct sse_key *k)
 {
-	OPENSSL_cleanse(k, sizeof(*k));
+	if (k->key != NULL)
+		OPENSSL_cleanse(k->key, SSE_KEY_LEN);
+	*k = (struct sse_key){ 0 };
 }
 
 static bool
@@ -46,10 +48,10 @@ key_decode(str key, str md5, struct sse_key *k)
 	uint8_t sent[16];
 	size_t len;
 
-	if (!base64_decode(key, k->key, sizeof(k->key), &len) || len != sizeof(k->key))
+	if (!base64_decode(key, k->key, SSE_KEY_LEN, &len) || len != SSE_KEY_LEN)
 		return err_s3f(S3_InvalidArgument,
 		    "The secret key was invalid for the specified algorithm: AES256 takes 32 bytes in base64.");
-	digest_once(DIGEST_MD5, str_n(k->key, sizeof(k->key)), k->md5);
+	digest_once(DIGEST_MD5, str_n(k->key, SSE_KEY_LEN), k->md5);
 	if (!base64_decode(md5, sent, sizeof(sent), &len) || len != sizeof(sent) ||
 	    !str_eq_secret(str_n(sent, len), str_n(k->md5, sizeof(k->md5))))
 		return err_s3f(S3_InvalidRequest,
@@ -88,8 +90,10 @@ sse_key_read(const struct s3_req *rq, enum sse_from from, struct sse_key *ret)
 	if (!rq->http->tls && !rq->store->sse_c_plain_http && !peer_is_local(rq->http))
 		return err_s3f(S3_InvalidRequest,
 		    "Requests with customer-provided keys must be made over a secure connection.");
+	k.key = arena_alloc(rq->arena, SSE_KEY_LEN);
 	TRY(key_decode(key, md5, &k));
 	*ret = k;
+	k.key = NULL;		/* the caller's now */
 	return ERR_OK;
 }
 
@@ -102,7 +106,7 @@ derive(const struct sse_key *k, const char *purpose, const uint8_t salt[16], uin
 	assert(n + 16 <= sizeof(text));
 	memcpy(text, purpose, n);
 	memcpy(text + n, salt, 16);
-	hmac_sha256(str_n(k->key, sizeof(k->key)), str_n(text, n + 16), ret);
+	hmac_sha256(str_n(k->key, SSE_KEY_LEN), str_n(text, n + 16), ret);
 }
 
 static void

@@ -15,10 +15,14 @@
 #define SSE_C_BLOCK 65536u
 #define SSE_C_TAG 16u
 
-/* A key as the client sent it. Wipe it with sse_key_wipe(), which AUTO() can call. */
+/*
+ * A key as the client sent it: in the arena of its request, since stacks are in core files. Wipe it with
+ * sse_key_wipe(), which AUTO() can call.
+ */
+#define SSE_KEY_LEN 32u
 struct sse_key {
 	bool on;
-	uint8_t key[32];
+	uint8_t *key;		/* SSE_KEY_LEN bytes; NULL if not on */
 	uint8_t md5[16];
 };
 void sse_key_wipe(struct sse_key *);

@@ -19,9 +19,11 @@ random_below(uint64_t n)
 static void
 key_make(struct sse_key *k, struct sse_c *sse, uint8_t fill)
 {
-	*k = (struct sse_key){ .on = true };
-	memset(k->key, fill, sizeof(k->key));
-	digest_once(DIGEST_MD5, str_n(k->key, sizeof(k->key)), k->md5);
+	static uint8_t room[8][SSE_KEY_LEN];		/* by fill */
+
+	*k = (struct sse_key){ .on = true, .key = room[fill] };
+	memset(k->key, fill, SSE_KEY_LEN);
+	digest_once(DIGEST_MD5, str_n(k->key, SSE_KEY_LEN), k->md5);
 	sse_c_new(k, sse);
 }
 
@@ -138,6 +140,7 @@ TEST(keys_are_recognised)
 {
 	struct sse_key key, other, none = { 0 };
 	struct sse_c sse, sse2, plain = { 0 };
+	const uint8_t *bytes;
 
 	key_make(&key, &sse, 1);
 	key_make(&other, &sse2, 2);
@@ -147,6 +150,7 @@ TEST(keys_are_recognised)
 	EXPECT_ERR("another key", sse_c_check(&other, &sse), S3_AccessDenied);
 	EXPECT_ERR("no key", sse_c_check(&none, &sse), S3_InvalidRequest);
 	EXPECT_ERR("a key too many", sse_c_check(&key, &plain), S3_InvalidRequest);
+	bytes = key.key;
 	sse_key_wipe(&key);
-	EXPECT(!key.on);
+	EXPECT(!key.on && bytes[0] == 0 && bytes[SSE_KEY_LEN - 1] == 0);
 }

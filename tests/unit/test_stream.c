@@ -31,6 +31,7 @@ struct world {
 	struct s3_req rq;
 	struct kv *kv;
 	struct sse_key key;
+	uint8_t key_bytes[SSE_KEY_LEN];
 	struct sse_c sse;
 };
 
@@ -43,7 +44,8 @@ world_make(struct world *w)
 	EXPECT_OK(blobs_open(STR("memory:"), NULL, &w->store.blobs));
 	w->rq = (struct s3_req){ .magic = S3_REQ_MAGIC, .store = &w->store, .arena = arena_new(65536, 64 * MIB) };
 	w->key.on = true;
-	memset(w->key.key, 'k', sizeof(w->key.key));
+	w->key.key = w->key_bytes;
+	memset(w->key.key, 'k', SSE_KEY_LEN);
 	sse_c_new(&w->key, &w->sse);
 }
 
