@@ -68,11 +68,11 @@ def layers():
         "crash": (["build"], lambda: [("crash", pytest("tests/crash", workers=1, build="build"))]),
         "faults": (["build"], lambda: [("faults", pytest("tests/faults", workers=2, build="build"))]),
         "fuzz": ([], lambda: [("fuzz", ["sh", f"{TOP}/tests/fuzz/run", "--short"])]),
-        "bench": (["build"], lambda: [("bench", pytest("bench", workers=1, build="build"))]),
+        "bench": (["build"], lambda: [("bench", pytest("tests/bench", workers=1, build="build"))]),
     }
     folder = {"tidy": "tools/tidy.py", "fuzz": "tests/fuzz/run"}
     return {n: l for n, l in every.items()
-            if n in ("unit", "tsan") or os.path.exists(f"{TOP}/{folder.get(n, 'bench/test_bench.py' if n == 'bench' else 'tests/' + n)}")}
+            if n in ("unit", "tsan") or os.path.exists(f"{TOP}/{folder.get(n, 'tests/' + n)}")}
 
 
 def build(name):
