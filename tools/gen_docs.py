@@ -52,7 +52,34 @@ def params():
         yield f"| `{name}` | `{default}`{' ' + unit if unit else ''} | {span} | {doc} |"
 
 
-TABLES = {"operations": operations, "errors": errors, "params": params}
+def operators():
+    kinds = {}
+    for name, kind, _, _ in rows("condition_ops.h", "CONDITION_OP"):
+        kinds.setdefault(kind, []).append(f"`{name}`")
+    yield "| values | operators |"
+    yield "| --- | --- |"
+    said = {"STRING": "text; in `Like` and `Arn...`, `*` and `?` are wildcards", "NUMBER": "number", "DATE": "ISO 8601, or seconds since 1970",
+            "BOOL": "true or false", "IP": "address or range, IPv4 or IPv6", "NOTHING": "true: the key is absent; false: it is there"}
+    for kind, names in kinds.items():
+        yield f"| {said[kind]} | {', '.join(names)} |"
+
+
+def conditions():
+    yield "| key | what it is |"
+    yield "| --- | --- |"
+    for _, name, meaning in rows("condition_keys.h", "CONDITION_KEY"):
+        yield f"| `{name}{'TAG' if name.endswith('/') else ''}` | {meaning} |"
+
+
+def control():
+    yield "| call | request | needs |"
+    yield "| --- | --- | --- |"
+    for name, method, path, who, permission, _ in rows("control.h", "CONTROL"):
+        needs = {"ANYONE": "no token", "OPERATOR": "an operator's token"}.get(who, f"`{permission}`" if permission else "a token")
+        yield f"| {name} | `{method} {path}` | {needs} |"
+
+
+TABLES = {"operators": operators, "conditions": conditions, "control": control, "operations": operations, "errors": errors, "params": params}
 
 
 def main():
