@@ -1,5 +1,5 @@
 # Thin front door; the build is meson.build, the package list is tools/deps.
-.PHONY: build run test asan tsan bench fuzz crash faults linear planted deb deps clean
+.PHONY: build run test asan tsan bench fuzz crash faults linear abuse planted deb deps clean
 
 build: build/build.ninja
 	@ninja -C build caisson
@@ -16,7 +16,7 @@ deps:
 test: | deps
 	@tools/test
 
-# The same layers, one sanitizer at a time; bench, crash, faults, linear and fuzz in their long forms.
+# The same layers, one sanitizer at a time; bench, crash, faults, linear, abuse and fuzz in their long forms.
 asan: | deps
 	@tools/test unit wire s3
 tsan: | deps
@@ -29,6 +29,9 @@ crash: | deps
 	@tests/crash/run $(if $(CUTS),--cuts $(CUTS))
 faults: | deps
 	@tests/faults/run
+abuse: build
+	@tools/deps test
+	@tests/abuse/run
 linear: build
 	@tools/deps test
 	@tests/linear/run $(if $(OPS),--ops $(OPS))

@@ -27,8 +27,8 @@ class Answer:
 class Client:
     """One connection. Any failure of it raises OSError or HTTPException: the outcome is then unknown."""
 
-    def __init__(self, host, port, key, secret, timeout=30):
-        self.host, self.port, self.key, self.secret, self.timeout = host, port, key, secret, timeout
+    def __init__(self, host, port, key, secret, timeout=30, tls=None):
+        self.host, self.port, self.key, self.secret, self.timeout, self.tls = host, port, key, secret, timeout, tls
         self.connection = None
         self.signing = (None, None)
 
@@ -69,7 +69,8 @@ class Client:
         self.sign(method, path, text, headers)
         headers["content-length"] = str(len(body))
         if self.connection is None:
-            self.connection = http.client.HTTPConnection(self.host, self.port, timeout=self.timeout)
+            self.connection = (http.client.HTTPSConnection(self.host, self.port, timeout=self.timeout, context=self.tls)
+                               if self.tls else http.client.HTTPConnection(self.host, self.port, timeout=self.timeout))
         try:
             self.connection.request(method, path + ("?" + text if text else ""), body=body, headers=headers)
             answer = self.connection.getresponse()

@@ -67,6 +67,7 @@ def layers():
         "linear": (["build"], lambda: [("linear", pytest("tests/linear", workers=2, build="build"))]),
         "crash": (["build"], lambda: [("crash", pytest("tests/crash", workers=1, build="build"))]),
         "faults": (["build"], lambda: [("faults", pytest("tests/faults", workers=2, build="build"))]),
+        "abuse": (["build"], lambda: [("abuse", pytest("tests/abuse", workers=1, build="build"))]),
         "fuzz": ([], lambda: [("fuzz", ["sh", f"{TOP}/tests/fuzz/run", "--short"])]),
         "bench": (["build"], lambda: [("bench", pytest("tests/bench", workers=1, build="build"))]),
     }

@@ -41,4 +41,16 @@ BUGS = [
         "	}\n"
         "	TRY(record_object_read",
         "reads come from a cache that is a few milliseconds old"),
+    # ---- load and abuse ----
+    Bug("hoarding-sessions", "abuse", "src/http/session.c",
+        "	buf_init(&s->out, RESP_REST_MAX);\n	atomic",
+        "	buf_init(&s->out, RESP_REST_MAX);\n	memset(buf_room(&s->out, 20000), 1, 20000);\n	atomic",
+        "an idle connection costs more than 16 KiB"),
+    Bug("no-reserve", "abuse", "src/net/pool.c",
+        "p->large_max = threads - reserve;", "p->large_max = threads;",
+        "crawling transfers take every worker, and small requests wait for them"),
+    Bug("reset-not-noticed", "abuse", "src/http/session.c",
+        "	if (s->state != SESSION_HEAD || s->kept_len == 0) {\n		session_close(s);\n		return;\n	}",
+        "	if (s->state != SESSION_HEAD || s->kept_len == 0) {\n		session_deadline(s, 1000);\n		return;\n	}",
+        "no deadline ends a connection"),
 ]

@@ -23,6 +23,7 @@ from bugs import BUGS  # noqa: E402
 
 # harness -> the command that must fail; {build} is the build directory of the copy
 HARNESSES = {
+    "abuse": ["tests/abuse/abuse.py", "--share", "0.2", "--seconds", "4", "--build", "{build}", "ten thousand idle", "uploads stall"],
     "linear": ["tests/linear/linear.py", "--ops", "30000", "--build", "{build}"],
     "power": ["tests/crash/power.py", "--cuts", "200", "--seed", "1", "--build", "{build}"],
 }

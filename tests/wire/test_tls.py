@@ -1,5 +1,4 @@
 """TLS on the wire: versions, garbage, the wrong protocol, half a handshake, and new certificates under live connections."""
-import datetime
 import os
 import signal
 import socket
@@ -8,30 +7,17 @@ import threading
 
 import pytest
 from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
 
+from certificate import unverified as context, write_certificate
 from conftest import FRUGAL
 from store import Store
 from wire import Wire, eventually, head, memory_is_flat
 
 
-def write_certificate(folder, serial):
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "localhost")])
-    now = datetime.datetime.now(datetime.timezone.utc)
-    made = (x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key()).serial_number(serial)
-            .not_valid_before(now - datetime.timedelta(hours=1)).not_valid_after(now + datetime.timedelta(hours=1))
-            .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), False).sign(key, hashes.SHA256()))
-    (folder / "cert.pem").write_bytes(made.public_bytes(serialization.Encoding.PEM))
-    (folder / "key.pem").write_bytes(key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()))
-
-
 @pytest.fixture(scope="module")
 def files(tmp_path_factory):
     folder = tmp_path_factory.mktemp("tls")
-    write_certificate(folder, 1)
+    write_certificate(folder)
     return folder
 
 
@@ -46,16 +32,6 @@ def secured(build, files):
                       environment=FRUGAL)
     yield running
     running.close()
-
-
-def context(version=None):
-    made = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    made.check_hostname = False
-    made.verify_mode = ssl.CERT_NONE
-    if version:
-        made.minimum_version = made.maximum_version = version
-        made.set_ciphers("DEFAULT:@SECLEVEL=0")
-    return made
 
 
 def serial(store):
