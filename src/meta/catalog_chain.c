@@ -137,19 +137,22 @@ chain_push(struct write *w, str key, const struct chain *ch, struct object *o)
 	return ERR_OK;
 }
 
-/* The newest of the V rows, and whether there is another. ERR_NOT_FOUND. */
+/*
+ * The newest of the V rows, and whether there is another. ERR_NOT_FOUND. All are older than the newest version: what was deleted in front
+ * of them need not be passed again.
+ */
 static err_v
-first_older(struct write *w, str key, struct id *ret_id, str *ret_raw, bool *ret_more)
+first_older(struct write *w, str key, struct id newest, struct id *ret_id, str *ret_raw, bool *ret_more)
 {
 	AUTO(kv_iter_close) struct kv_iter *it = NULL;
-	struct row_key from = row_of_key(ROW_VERSION, key), to = row_behind(from);
+	struct row_key all = row_of_key(ROW_VERSION, key), from = row_version(key, newest), to = row_behind(all);
 
 	TRY(kv_scan(w->c->kv, w->bucket.space, row_str(&from), row_str(&to), &it));
 	if (!kv_iter_valid(it)) {
 		TRY(kv_iter_error(it));
 		return ERR_NOT_FOUND;
 	}
-	if (!row_version_id(str_skip(kv_iter_key(it), from.len), ret_id))
+	if (!row_version_id(str_skip(kv_iter_key(it), all.len), ret_id))
 		return err_errno(EBADMSG, "name of a version's row");
 	*ret_raw = arena_str(w->arena, kv_iter_value(it));
 	kv_iter_next(it);
@@ -171,7 +174,7 @@ chain_pop(struct write *w, str key, const struct chain *ch)
 	assert(ch->exists);
 	write_bury(w, &ch->newest);
 	if (older.any)
-		e = first_older(w, key, &id, &raw, &more);
+		e = first_older(w, key, ch->newest.version.id, &id, &raw, &more);
 	if (err_is(e, ERR_NOT_FOUND.code)) {
 		write_delete(w, row_object(key));
 		return ERR_OK;

@@ -121,16 +121,14 @@ list_object(struct lister *l)
 	return ERR_OK;
 }
 
-/* V rows of the current key, older than "from" (or all); then back to the O rows. */
+/* V rows of the current key, older than "from"; then back to the O rows. */
 static err_v
-list_older(struct lister *l, const struct id *from)
+list_older(struct lister *l, struct id from)
 {
-	struct row_key first = row_of_key(ROW_VERSION, current_key(l)), end = row_behind(first), back;
+	struct row_key first = row_next(row_version(current_key(l), from)), end = row_behind(row_of_key(ROW_VERSION, current_key(l))), back;
 	struct older unused;
 	struct object o;
 
-	if (from != NULL)
-		first = row_next(row_version(current_key(l), *from));
 	kv_iter_seek(l->it, row_str(&first));
 	for (; kv_iter_valid(l->it) && str_cmp(kv_iter_key(l->it), row_str(&end)) < 0; kv_iter_next(l->it)) {
 		str raw = kv_iter_value(l->it);
@@ -166,7 +164,7 @@ list_version(struct lister *l)
 {
 	str raw = kv_iter_value(l->it), prefix;
 	const struct id *after;
-	struct id from = { { 0 } };
+	struct id from;
 	struct older older;
 	struct object o;
 
@@ -176,15 +174,14 @@ list_version(struct lister *l)
 	}
 	TRY(record_object_read(raw, RECORD_LISTED, l->arena, &older, &o));
 	after = resume_after(l, &o, &older);
-	if (after != NULL)
-		from = *after;
+	from = after != NULL ? *after : o.version.id;	/* all V rows are older than that */
 	if (after == NULL || memcmp(o.version.id.byte, from.byte, ID_LEN) < 0) {
 		add_object(l, raw, &o, true);
 		if (l->page.more)
 			return ERR_OK;
 	}
 	if (older.any)
-		return list_older(l, after == NULL ? NULL : &from);
+		return list_older(l, from);
 	kv_iter_next(l->it);
 	return ERR_OK;
 }
