@@ -24,6 +24,7 @@ struct api_req {
 	json_t *body;			/* an object; empty if nothing was sent */
 	json_t *answer;			/* set by the handler; an empty object if left alone */
 	str resource, why;		/* for the audit log: what it was about, what decided */
+	bool audited;			/* the organization kept a log before the call, which may be to end it */
 };
 
 #define CONTROL(name, method, path, who, permission, handler) err handler(struct api_req *);

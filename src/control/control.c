@@ -208,7 +208,10 @@ read_body(struct api_req *rq)
 static err
 run_call(struct api_req *rq, const struct call *call)
 {
-	TRY(authenticate(rq, call));
+	err_v e = authenticate(rq, call);
+
+	rq->audited = !str_empty(rq->org) && access_org_audited(rq->control->access, rq->org);
+	TRY(e);
 	TRY(read_body(rq));
 	if (!url_decode(rq->arena, rq->param, URL_PLUS_IS_PLUS, &rq->param))
 		return err_s3f(S3_InvalidArgument, "The path holds a broken %%-escape.");
@@ -230,7 +233,8 @@ audit(struct api_req *rq, const struct call *call, int status, err_v e)
 		.duration_us = (clock_mono_ns() - http->started_ns) / 1000,
 	};
 
-	if (rq->control->audit != NULL && !str_empty(rq->org) && access_org_audited(rq->control->access, rq->org))
+	if (rq->control->audit != NULL &&
+	    (rq->audited || (!str_empty(rq->org) && access_org_audited(rq->control->access, rq->org))))
 		audit_write(rq->control->audit, &event);
 }
 
