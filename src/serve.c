@@ -180,6 +180,7 @@ fill_store(struct server *s)
 	t->region = c->region;
 	t->buckets_max = (unsigned)c->buckets_max;
 	t->sse_c_plain_http = c->sse_c_plain_http;
+	t->access_form = c->access_log_format == 0 ? ACCESS_TEXT : ACCESS_JSON;
 	t->observe = s3_metrics_observe;
 }
 

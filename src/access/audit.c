@@ -15,6 +15,7 @@
 #include "base/lock.h"
 #include "base/mem.h"
 #include "base/panic.h"
+#include "base/text.h"
 
 #define LINE_MAX_BYTES 16384u	/* beyond: the line is dropped */
 #define STACK_BYTES (256u << 10)
@@ -38,37 +39,13 @@ struct audit {
 
 /* ---- one line ---- */
 
-/* As JSON; bytes that are not UTF-8 become U+FFFD. */
-static void
-add_text(struct buf *b, str s)
-{
-	buf_add_char(b, '"');
-	for (size_t i = 0; i < s.len;) {
-		unsigned char c = (unsigned char)s.p[i];
-		size_t len = c < 0x80 ? 1 : c < 0xe0 ? 2 : c < 0xf0 ? 3 : 4;
-
-		if (c == '"' || c == '\\')
-			buf_addf(b, "\\%c", c);
-		else if (c < 0x20 || c == 0x7f)
-			buf_addf(b, "\\u%04x", c);
-		else if (len > s.len - i || !str_is_utf8(str_sub(s, i, len))) {
-			buf_add_c(b, "\\ufffd");
-			len = 1;
-		} else {
-			buf_add(b, str_sub(s, i, len));
-		}
-		i += len;
-	}
-	buf_add_char(b, '"');
-}
-
 static void
 add_member(struct buf *b, const char *name, str value)
 {
 	if (str_empty(value))
 		return;
 	buf_addf(b, ",\"%s\":", name);
-	add_text(b, value);
+	json_quote(b, value);
 }
 
 static void

@@ -180,3 +180,26 @@ url_decode(struct arena *a, str s, enum url_plus plus, str *ret)
 	*ret = str_n(p, at);
 	return true;
 }
+
+void
+json_quote(struct buf *b, str s)
+{
+	buf_add_char(b, '"');
+	for (size_t i = 0; i < s.len;) {
+		unsigned char c = (unsigned char)s.p[i];
+		size_t len = c < 0x80 ? 1 : c < 0xe0 ? 2 : c < 0xf0 ? 3 : 4;
+
+		if (c == '"' || c == '\\')
+			buf_addf(b, "\\%c", c);
+		else if (c < 0x20 || c == 0x7f)
+			buf_addf(b, "\\u%04x", c);
+		else if (len > s.len - i || !str_is_utf8(str_sub(s, i, len))) {
+			buf_add_c(b, "\\ufffd");
+			len = 1;
+		} else {
+			buf_add(b, str_sub(s, i, len));
+		}
+		i += len;
+	}
+	buf_add_char(b, '"');
+}

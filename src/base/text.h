@@ -24,6 +24,9 @@ str base64_encode(struct arena *, str s);
 /* false on anything but whole, padded base64 of at most max bytes. ret: max bytes. */
 bool base64_decode(str s, void *ret, size_t max, size_t *ret_len);
 
+/* A JSON string, quotes included; bytes that are not UTF-8 become U+FFFD. */
+void json_quote(struct buf *, str s);
+
 /*
  * Percent-encoding as SigV4 and S3's encoding-type=url want it: unreserved
  * characters (A-Z a-z 0-9 - . _ ~) stay, every other byte becomes %XX in upper

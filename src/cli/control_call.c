@@ -505,4 +505,5 @@ int cmd_key(int n, char **arg) { return run_group("key", n, arg); }
 int cmd_policy(int n, char **arg) { return run_group("policy", n, arg); }
 int cmd_bucket(int n, char **arg) { return run_group("bucket", n, arg); }
 int cmd_oidc(int n, char **arg) { return run_group("oidc", n, arg); }
+int cmd_worker(int n, char **arg) { return run_group("worker", n, arg); }
 int cmd_master_key(int n, char **arg) { return run_group("master-key", n, arg); }

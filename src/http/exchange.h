@@ -76,7 +76,7 @@ struct resp {
 	struct buf headers;		/* lines as they will be sent; the memory is kept */
 	char top[512];			/* status line and our own headers */
 	size_t top_len;
-	uint64_t length, sent, head_bytes;
+	uint64_t length, sent, head_bytes, head_sent_ns;
 	struct pace pace;
 	struct buf rest;		/* on a loop: what the socket did not take */
 };

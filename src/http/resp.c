@@ -48,7 +48,7 @@ resp_init(struct resp *r, struct exchange *x, const struct http_limits *lim)
 	r->headers = headers;
 	r->rest = rest;
 	r->top_len = 0;
-	r->length = r->sent = r->head_bytes = 0;
+	r->length = r->sent = r->head_bytes = r->head_sent_ns = 0;
 	r->pace = pace_of(lim->body_rate_min, lim->rate_interval_ms);
 }
 
@@ -65,6 +65,13 @@ resp_status_sent(const struct resp *r)
 {
 	CHECK_OBJ(r, RESP_MAGIC);
 	return r->head_sent ? r->status : 0;
+}
+
+uint64_t
+resp_head_sent_ns(const struct resp *r)
+{
+	CHECK_OBJ(r, RESP_MAGIC);
+	return r->head_sent_ns;
 }
 
 /* A line feed in a value would begin a header that nobody meant. */
@@ -256,9 +263,13 @@ put(struct resp *r, struct iovec *body, int n, enum conn_more more)
 			v[at++] = body[i];
 	if (at == 0)
 		return ERR_OK;
-	r->head_sent = true;
-	if (r->x->req.on_loop)
+	if (r->x->req.on_loop) {
+		r->head_sent = true;
 		return put_now(r, v, at);
+	}
+	if (!r->head_sent)
+		r->head_sent_ns = clock_mono_ns();
+	r->head_sent = true;
 	e = conn_write_all(r->x->req.conn, &r->pace, v, at, more);
 	return err_ok(e) ? e : fail(r, e);
 }

@@ -48,5 +48,7 @@ err resp_end(struct resp *);
 err resp_begin_chunked(struct resp *);
 
 uint64_t resp_bytes_sent(const struct resp *);	/* of the body */
+/* clock_mono_ns() when a worker gave the head to the kernel. 0: not sent, or on a loop: then all of the answer went with it. */
+uint64_t resp_head_sent_ns(const struct resp *);
 /* Appends the value of x-amz-id-2, for bodies that repeat it: this server, then the request id. */
 void resp_host_id(const struct resp *, struct buf *);

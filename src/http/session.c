@@ -331,6 +331,22 @@ await_more(struct lane *lane, struct session *s, struct exchange *x, size_t want
 	return RUN_WAITS;
 }
 
+/* What an operator sees of it while a worker has it: id, method, path; no query, which may hold a signature. */
+static void
+note_make(struct exchange *x)
+{
+	str part[] = { str_c(x->req.id), x->head.method_text, x->head.path_raw };
+	char *to = x->task.note, *end = to + POOL_NOTE_LEN;
+
+	for (size_t i = 0; i < COUNT(part); i++) {
+		for (size_t k = 0; k < part[i].len && to < end; k++)
+			*to++ = part[i].p[k] > ' ' && part[i].p[k] < 0x7f ? part[i].p[k] : '?';
+		if (i + 1 < COUNT(part) && to < end)
+			*to++ = ' ';
+	}
+	*to = '\0';
+}
+
 /* The connection and the exchange go to a worker, now or when its client's turn comes. */
 static enum run
 hand_off(struct lane *lane, struct session *s, struct exchange *x, enum http_next next)
@@ -340,7 +356,7 @@ hand_off(struct lane *lane, struct session *s, struct exchange *x, enum http_nex
 	resp_reset(&x->resp);
 	x->class = !body_buffered(&x->body) || (next != HTTP_NEEDS_SMALL && x->head.method == HTTP_GET) ? POOL_LARGE : POOL_SMALL;
 	x->task.run = exchange_run;
-	memcpy(x->task.note, x->req.id, sizeof(x->task.note));
+	note_make(x);
 	panic_note(NULL);
 	lane->x = NULL;
 	loop_busy(lane->loop, &s->conn);

@@ -269,21 +269,38 @@ pool_stats(struct pool *p, struct pool_stats *ret)
 	lock_drop(&p->lock);
 }
 
+bool
+pool_worker(struct pool *p, unsigned i, struct pool_worker *ret)
+{
+	uint64_t now = clock_mono_ns();
+	const struct worker *w;
+
+	CHECK_OBJ(p, POOL_MAGIC);
+	if (i >= p->threads)
+		return false;
+	*ret = (struct pool_worker){ 0 };
+	w = &p->worker[i];
+	lock_take(&p->lock);
+	if (w->busy) {
+		ret->busy = true;
+		ret->class = w->class;
+		ret->busy_ms = now > w->since_ns ? (now - w->since_ns) / 1000000 : 0;
+		memcpy(ret->note, w->note, sizeof(ret->note));
+	}
+	lock_drop(&p->lock);
+	return true;
+}
+
 void
 pool_describe(struct pool *p, struct buf *out)
 {
-	uint64_t now = clock_mono_ns();
+	struct pool_worker w;
 
-	CHECK_OBJ(p, POOL_MAGIC);
-	lock_take(&p->lock);
-	for (unsigned i = 0; i < p->threads; i++) {
-		const struct worker *w = &p->worker[i];
-
-		if (w->busy)
-			buf_addf(out, "worker %u busy %" PRIu64 " ms %s request %s\n", i, (now - w->since_ns) / 1000000,
-			    w->class == POOL_LARGE ? "large" : "small", w->note[0] != '\0' ? w->note : "none");
+	for (unsigned i = 0; pool_worker(p, i, &w); i++) {
+		if (w.busy)
+			buf_addf(out, "worker %u busy %" PRIu64 " ms %s %s\n", i, w.busy_ms,
+			    w.class == POOL_LARGE ? "large" : "small", w.note[0] != '\0' ? w.note : "nothing");
 		else
 			buf_addf(out, "worker %u idle\n", i);
 	}
-	lock_drop(&p->lock);
 }

@@ -14,11 +14,11 @@
 
 struct pool;
 
-#define POOL_NOTE_LEN 16
+#define POOL_NOTE_LEN 95
 
 struct pool_task {
 	void (*run)(struct pool_task *);
-	char note[POOL_NOTE_LEN + 1];	/* what it works on, for pool_describe(): a request id; "" if nothing */
+	char note[POOL_NOTE_LEN + 1];	/* what it works on, for pool_workers(): printable; "" if nothing */
 	/* The pool's own from here on. */
 	struct pool_task *next;
 	uint64_t queued_ns;
@@ -39,5 +39,8 @@ bool pool_put(struct pool *, struct pool_task *, enum pool_class);
 
 struct pool_stats { unsigned threads, busy, queued; uint64_t tasks, refused; uint64_t wait_ns_total; };
 void pool_stats(struct pool *, struct pool_stats *ret);
-/* What each worker does now, a line each: "worker 3 busy 120 ms request 0123..." */
+/* What worker number i (from 0) does now. false: there is none. */
+struct pool_worker { bool busy; enum pool_class class; uint64_t busy_ms; char note[POOL_NOTE_LEN + 1]; };
+bool pool_worker(struct pool *, unsigned i, struct pool_worker *ret);
+/* All of them, a line each: "worker 3 busy 120 ms large 0123456789abcdef GET /models/a" */
 void pool_describe(struct pool *, struct buf *out);

@@ -18,9 +18,11 @@ struct s3_outcome {
 	const char *error;		/* S3 code, or NULL */
 	bool on_loop;
 	uint64_t bytes_in, bytes_out, duration_ns;
+	uint64_t first_byte_ns;		/* until the head of the answer was sent; all of it where there is no answer */
 };
 
 enum dialect { DIALECT_CAIOS, DIALECT_AWS };
+enum access_form { ACCESS_TEXT, ACCESS_JSON };
 
 struct store {
 	struct catalog *catalog;
@@ -43,6 +45,7 @@ struct store {
 	unsigned buckets_max;		/* an organization */
 	bool sse_c_plain_http;		/* SSE-C over plain HTTP from anywhere; loopback is always allowed */
 	unsigned day_seconds;		/* a lifecycle day */
+	enum access_form access_form;	/* of the access log */
 	/* Called once a request when its answer is out; may be NULL. Must not block. */
 	void (*observe)(void *arg, const struct s3_outcome *);
 	void *observe_arg;

@@ -79,3 +79,6 @@ CLI("oidc", "delete", "DELETE", "/v1/caisson/oidc-config/{configId}", "configId 
 
 CLI("master-key", "rotate", "POST", "/v1/caisson/master-key/rotate", "", "", "",
     "Replace the master key; every secret is encrypted anew, no access key changes (operators).", "caisson master-key rotate")
+
+CLI("worker", "list", "GET", "/v1/caisson/worker", "", "workers", "number state busyMs class request",
+    "List what every worker does now (operators); SIGUSR1 writes the same to the log.", "caisson worker list")

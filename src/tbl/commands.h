@@ -26,6 +26,8 @@ COMMAND("oidc", cmd_oidc, "COMMAND [--url URL] [--json] ...",
     "Identity providers: list, ensure, delete.", "caisson oidc ensure https://token.example.com caisson")
 COMMAND("master-key", cmd_master_key, "COMMAND [--url URL] [--json] ...",
     "The key that secrets are encrypted under: rotate.", "caisson master-key rotate")
+COMMAND("worker", cmd_worker, "COMMAND [--url URL] [--json] ...",
+    "Workers, and what each does now: list.", "caisson worker list")
 COMMAND("backup", cmd_backup, "DIR [--keep N] [--url URL] [--json] ...",
     "Back up a running store into a directory of its machine, and wait for the end. --keep: how many sets stay (7).",
     "caisson backup /mnt/backup/caisson --data-dir /var/lib/caisson")

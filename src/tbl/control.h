@@ -42,5 +42,6 @@ CONTROL(ListOIDCConfig, GET, "/v1/caisson/oidc-config", TOKEN, "cwobject:ListOID
 CONTROL(EnsureOIDCConfig, POST, "/v1/caisson/oidc-config", TOKEN, "cwobject:EnsureOIDCConfig", api_issuer_ensure)
 CONTROL(DeleteOIDCConfig, DELETE, "/v1/caisson/oidc-config/{configId}", TOKEN, "cwobject:DeleteOIDCConfig", api_issuer_delete)
 CONTROL(RotateMasterKey, POST, "/v1/caisson/master-key/rotate", OPERATOR, "", api_master_rotate)
+CONTROL(ListWorkers, GET, "/v1/caisson/worker", OPERATOR, "", api_worker_list)
 CONTROL(CreateBackup, POST, "/v1/caisson/backup", OPERATOR, "", api_backup_create)
 CONTROL(GetBackup, GET, "/v1/caisson/backup", OPERATOR, "", api_backup_get)

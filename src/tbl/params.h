@@ -64,5 +64,6 @@ PARAM_NUMBER(job_threads, "threads", 8, 1, 64, "that commit side by side for all
 /* ---- secrets and logs ---- */
 PARAM_TEXT(master_key_file, "", "file of the master key that secrets are encrypted under; default: DATA_DIR/master.key, made at the first start")
 PARAM_TEXT(access_log, "", "file of one line a request; - is standard output; none by default")
+PARAM_CHOICE(access_log_format, "text|json", "text", "of the access log: key=value, or one JSON object a line")
 PARAM_TEXT(audit_log, "", "file of the audit log, JSON lines; default: DATA_DIR/audit.log")
 PARAM_CHOICE(log_level, "debug|info|warn|error", "info", "events from this level on go to standard error")

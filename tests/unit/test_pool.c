@@ -198,7 +198,7 @@ TEST(pool_reserve_is_for_small_tasks)
 		sched_yield();
 	buf_init(&text, 4096);
 	pool_describe(p, &text);
-	EXPECT(str_find_str(buf_str(&text), STR("large request large-one\n")) > 0);
+	EXPECT(str_find_str(buf_str(&text), STR("large large-one\n")) > 0);
 	EXPECT(str_find_str(buf_str(&text), STR(" idle\n")) > 0);
 	buf_done(&text);
 	gate_open(&g);
