@@ -1,7 +1,7 @@
 /*
  * metrics.c - counters of requests by operation.
  *
- * Histogram buckets are powers of four from 64 us up: twelve of them reach 268 s.
+ * Histogram buckets are powers of two from 32 us up: 24 of them reach 268 s.
  */
 #include "s3/metrics.h"
 
@@ -9,8 +9,8 @@
 
 #include "base/panic.h"
 
-#define BUCKETS 12
-#define FIRST_US 64
+#define BUCKETS 24
+#define FIRST_US 32
 
 struct op_counts {
 	_Atomic uint64_t status[6];	/* 1xx ... 5xx; [0]: the connection was cut before an answer */
@@ -51,7 +51,7 @@ bucket_of(uint64_t us)
 {
 	unsigned i = 0;
 
-	for (uint64_t top = FIRST_US; i < BUCKETS && us > top; top *= 4)
+	for (uint64_t top = FIRST_US; i < BUCKETS && us > top; top *= 2)
 		i++;
 	return i;
 }
@@ -76,7 +76,7 @@ render_histogram(struct buf *out, const char *name, struct op_counts *c)
 {
 	uint64_t total = 0, top = FIRST_US;
 
-	for (unsigned i = 0; i < BUCKETS; i++, top *= 4) {
+	for (unsigned i = 0; i < BUCKETS; i++, top *= 2) {
 		total += read_counter(&c->bucket[i]);
 		buf_addf(out, "caisson_request_seconds_bucket{operation=\"%s\",le=\"%g\"} %llu\n", name,
 		    (double)top / 1e6, (unsigned long long)total);
