@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/crash.h"
 #include "base/mem.h"
 
 #define COPY_BYTES (1u << 20)
@@ -38,8 +39,10 @@ file_write(const char *path, str text)
 err_v
 file_rename(const char *from, const char *to)
 {
+	CRASH_POINT(file_written);
 	if (rename(from, to) != 0)
 		return err_errno(errno, "rename %s to %s", from, to);
+	CRASH_POINT(file_named);
 	return file_flush_parent(to);
 }
 

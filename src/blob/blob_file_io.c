@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "base/crash.h"
 #include "base/mem.h"
 #include "base/text.h"
 #include "blob/blob_file_impl.h"
@@ -130,8 +131,10 @@ io_replace(int dir, const char *name, str text)
 		e = err_sys("fsync file in blob store");
 	close(fd);
 	TRY(e);
+	CRASH_POINT(file_written);
 	if (renameat(dir, tmp, dir, name) != 0)
 		return err_sys("rename file in blob store");
+	CRASH_POINT(file_named);
 	if (fsync(dir) != 0)
 		return err_sys("fsync blob store");
 	return ERR_OK;

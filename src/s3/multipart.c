@@ -7,6 +7,7 @@
 #include "s3/multipart.h"
 
 #include "base/clock.h"
+#include "base/crash.h"
 #include "base/panic.h"
 #include "base/text.h"
 #include "http/xml_out.h"
@@ -108,6 +109,7 @@ part_commit(struct s3_req *rq, const struct upload *u, uint32_t number, const st
 		p.extents = &extent;
 		p.nextents = 1;
 	}
+	CRASH_POINT(part_stored);
 	e = catalog_part_put(rq->store->catalog, &rq->bucket, u, &p, rq->arena);
 	if (!err_ok(e)) {
 		stream_drop(rq, got, e);

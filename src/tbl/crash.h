@@ -1,4 +1,6 @@
 /* Crash points: CRASH(name, between which two durable states). Each is killed in turn by tests/crash. */
+CRASH(file_written,      "a small file (credentials, a key, a mark) is flushed under another name")
+CRASH(file_named,        "it has its name, the directory is not flushed")
 CRASH(blob_written,      "bytes are in the page cache or on disk, not flushed")
 CRASH(blob_synced,       "bytes are flushed, the blob has no name yet")
 CRASH(blob_named,        "the blob has its name, the directory is not flushed")

@@ -3,6 +3,7 @@
 cut() uses the file system's own shutdown ioctl without flushing its log: from that instant nothing reaches the image, and what
 had not been flushed before is gone, as at a power cut. Needs root.
 """
+import ctypes
 import fcntl
 import os
 import struct
@@ -10,6 +11,7 @@ import subprocess
 import tempfile
 
 SHUTDOWN = 0x8004587D		# _IOR('X', 125, __u32), the same number on ext4 and xfs
+CLONE_NEWNS = 0x00020000
 NO_LOG_FLUSH = {"ext4": 2, "xfs": 2}
 
 
@@ -19,8 +21,26 @@ def available(kind):
     return subprocess.run(["which", f"mkfs.{kind}"], stdout=subprocess.DEVNULL).returncode == 0
 
 
+def own_mounts():
+    """Mounts that nobody else has, from here on.
+
+    A container that others start takes a copy of all mounts with it, and a file system that is mounted anywhere is not
+    really unmounted: the power would not come back.
+    """
+    if own_mounts.done:
+        return
+    if ctypes.CDLL(None, use_errno=True).unshare(CLONE_NEWNS) != 0:
+        raise OSError(ctypes.get_errno(), "unshare")
+    subprocess.run(["mount", "--make-rprivate", "/"], check=True)
+    own_mounts.done = True
+
+
+own_mounts.done = False
+
+
 class Disk:
     def __init__(self, kind, megabytes=1024):
+        own_mounts()
         self.kind = kind
         # In memory if there is room: a cut is the file system's, not that of what lies below it.
         self.folder = tempfile.mkdtemp(prefix="caisson-disk-", dir="/dev/shm" if os.path.isdir("/dev/shm") else None)

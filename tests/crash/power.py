@@ -10,13 +10,14 @@ import argparse
 import json
 import os
 import random
+import subprocess
 import sys
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
-from store import Store, check  # noqa: E402
+from store import TOP, Store, check  # noqa: E402
 from disk import Disk, available  # noqa: E402
 from verdict import judge  # noqa: E402
 from workload import Shared, Worker, make_buckets  # noqa: E402
@@ -83,7 +84,7 @@ class Campaign:
 def campaign(kind, cuts, seed, build, report=print, until=None, **more):
     """Returns {kind, seed, cuts, operations, keys, faults}. until: monotonic time at which to end early."""
     c = Campaign(kind, seed, build, **more)
-    total = c.total
+    total, began = c.total, time.monotonic()
     try:
         c.start()
         make_buckets(c.store, BUCKET)
@@ -98,6 +99,7 @@ def campaign(kind, cuts, seed, build, report=print, until=None, **more):
             total["faults"] += stop(c)
     finally:
         c.close()
+    total["minutes"] = (time.monotonic() - began) / 60
     return total
 
 
@@ -113,6 +115,29 @@ def stop(c):
     return ([] if code == 0 else [f"exit code {code} on SIGTERM"]) + damage(c.build, c.disk, "after a stop")
 
 
+HEAD = """# Long runs of the power cuts
+
+Each row was appended by the campaign itself: `tests/crash/run --cuts N --record docs/durability-runs.md`. What is counted: durability.md.
+
+| ended (UTC) | version | file system | cuts | operations acknowledged | keys and versions compared | losses and other faults | seed | minutes |
+| --- | --- | --- | ---: | ---: | ---: | ---: | --- | ---: |
+"""
+
+
+def record(path, build, totals):
+    """A row for each file system. The version says which commit was built."""
+    version = subprocess.run([os.path.join(TOP, build, "caisson"), "version"], capture_output=True, text=True).stdout.split()[-1]
+    commit = os.environ.get("CAISSON_COMMIT") or subprocess.run(["git", "-C", TOP, "rev-parse", "--short", "HEAD"],
+                                                                capture_output=True, text=True).stdout.strip()
+    if not os.path.exists(path):
+        with open(path, "w") as table:
+            table.write(HEAD)
+    with open(path, "a") as table:
+        for t in totals:
+            table.write(f"| {time.strftime('%Y-%m-%d %H:%M', time.gmtime())} | {version} {commit} | {t['kind']} | {t['cuts']} | "
+                        f"{t['operations']} | {t['keys']} | {len(t['faults'])} | {t['seed']} | {t['minutes']:.0f} |\n")
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--cuts", type=int, default=1000)
@@ -121,6 +146,7 @@ def main():
     parser.add_argument("--seed", default=str(int(time.time())))
     parser.add_argument("--build", default="build")
     parser.add_argument("--json", help="write the summary here")
+    parser.add_argument("--record", help="append the figures to this table, such as docs/durability-runs.md")
     arguments = parser.parse_args()
     kinds = [k for k in arguments.kinds.split(",") if available(k)]
     if not kinds:
@@ -136,6 +162,8 @@ def main():
     if arguments.json:
         with open(arguments.json, "w") as out:
             json.dump(totals, out, indent=1)
+    if arguments.record:
+        record(arguments.record, arguments.build, totals)
     failed = sum(bool(t["faults"]) for t in totals)
     print(f"{len(totals) - failed} passed, {failed} failed")
     return 1 if failed else 0

@@ -6,7 +6,7 @@ import re
 import xml.etree.ElementTree as xml
 
 from s3lib import Client
-from workload import GONE, NS, Control, State
+from workload import CREATE, GONE, NS, Control, State
 
 
 class Verdict:
@@ -62,11 +62,11 @@ class Verdict:
         after = worker.may(source)[0], worker.may(target)[0]
         assert after in ((GONE, moved), before), f"neither done nor undone: {after}"
 
-    def judge_short(self, worker, name, there):
-        found = self.look(name)
-        if found is not GONE:
-            there.add(name)
-            assert found.md5 in worker.short_lived[name], "bytes that nobody wrote"
+    def judge_short(self, worker, name):
+        answer = self.client.call("GET", self.bucket, name)
+        assert answer.status in (200, 404), answer
+        if answer.status == 200:
+            assert hashlib.md5(answer.body).hexdigest() in worker.short_lived[name], "bytes that nobody wrote"
 
     def judge_race(self, shared, name, there):
         tried, won = shared.tried[name], shared.won.get(name, [])
@@ -101,6 +101,20 @@ class Verdict:
             else:
                 assert answer.status == 200, f"version {version}: {answer}"
                 assert hashlib.md5(answer.body).hexdigest() == digest, f"version {version}: other bytes"
+
+    def judge_bucket(self, worker, name):
+        """There or not, as a listing, the head, and what may be put there agree; and a half-made one can be made whole."""
+        status = self.client.call("HEAD", name).status
+        assert status in (200, 404) and (status == 200) in worker.buckets[name], f"HEAD {status}, may be there: {worker.buckets[name]}"
+        listed = f"<Name>{name}</Name>".encode() in self.client.call("GET", "").body
+        assert listed == (status == 200), f"HEAD {status}, listed: {listed}"
+        made = self.client.call("PUT", name, body=CREATE)
+        assert made.status == 200, made
+        for key in re.findall(rb"<Key>([^<]+)", self.client.call("GET", name, query={"list-type": 2}).body):
+            self.client.call("DELETE", name, key.decode())
+        gone = self.client.call("DELETE", name)
+        assert gone.status == 204, gone
+        worker.buckets[name] = [False]
 
     def judge_access(self, worker):
         answer = self.control.call("GET", "/v1/cwobject/access-policy")
@@ -155,10 +169,12 @@ def judge(store, bucket, workers, shared):
             verdict.check(f"rename {pair[0]} to {pair[1]}", verdict.judge_pair, worker, *pair)
         worker.pairs = []
         for name in worker.short_lived:
-            verdict.check(name, verdict.judge_short, worker, name, there)
+            verdict.check(name, verdict.judge_short, worker, name)
         for key in worker.version_names():
             verdict.check(key, verdict.judge_versions, worker, key)
         worker.pending = {}
+        for name in worker.buckets:
+            verdict.check(name, verdict.judge_bucket, worker, name)
         verdict.check("access", verdict.judge_access, worker)
     for name in shared.tried:
         verdict.check(name, verdict.judge_race, shared, name, there)

@@ -27,7 +27,8 @@ VERSIONING = b"<VersioningConfiguration><Status>Enabled</Status></VersioningConf
 EXPIRE = (b"<LifecycleConfiguration><Rule><ID>e</ID><Status>Enabled</Status><Filter><Prefix>short/</Prefix></Filter>"
           b"<Expiration><Days>1</Days></Expiration></Rule></LifecycleConfiguration>")
 KINDS = {"put": 10, "delete": 2, "get": 3, "copy": 2, "copy_across": 1, "rename": 2, "tag": 2, "swap": 2, "race": 2, "multipart": 0.3,
-         "list": 0.5, "version_put": 2, "version_mark": 1, "version_delete": 1, "short": 1, "batch": 1, "policy": 0.7, "access_key": 0.5}
+         "list": 0.5, "version_put": 2, "version_mark": 1, "version_delete": 1, "short": 1, "batch": 1, "bucket_life": 0.3,
+         "policy": 0.7, "access_key": 0.5, "rotate": 0.1}
 
 
 def content(seed, size):
@@ -98,7 +99,7 @@ class Worker(threading.Thread):
         self.bucket, self.number, self.random = bucket, number, random.Random(seed)
         self.shared, self.kinds = shared, kinds
         self.may_be, self.versions, self.short_lived, self.policies, self.keys_made = {}, {}, {}, {}, {}
-        self.revoked = []
+        self.revoked, self.buckets = [], {}
         self.pairs = []			# renames in doubt: (source, target, states before, what moved)
         self.pending = {}		# versioned key -> (kind, what) of an operation in doubt
         self.done = 0
@@ -108,7 +109,7 @@ class Worker(threading.Thread):
 
     def continue_from(self, before):
         """Another worker's keys as the last verdict found them."""
-        for what in ("may_be", "versions", "short_lived", "policies", "keys_made", "revoked"):
+        for what in ("may_be", "versions", "pending", "short_lived", "buckets", "policies", "keys_made", "revoked"):
             setattr(self, what, getattr(before, what))
 
     def names(self):
@@ -124,11 +125,13 @@ class Worker(threading.Thread):
         """Is it known what it holds, and is it there?"""
         return len(self.may(key)) == 1 and self.may(key)[0] is not GONE
 
+    def choose(self):
+        return self.random.choices(list(self.kinds), list(self.kinds.values()))[0]
+
     def run(self):
-        kinds, weights = list(self.kinds), list(self.kinds.values())
         while not self.stopping:
             try:
-                getattr(self, self.random.choices(kinds, weights)[0])(self.random.choice(self.names()))
+                getattr(self, self.choose())(self.random.choice(self.names()))
                 self.done += 1
             except Stopped:
                 pass
@@ -315,6 +318,21 @@ class Worker(threading.Thread):
         held.remove(which)
         del self.pending[key]
 
+    # ---- buckets of our own ----
+
+    def bucket_life(self, _):
+        """Made, used, emptied, removed."""
+        name = f"{self.bucket}-own-{self.number}-{self.random.randrange(3)}"
+        steps = [("PUT", "", CREATE, (200, 409), [True]), ("PUT", "k", b"bytes", (200,), [True]), ("DELETE", "k", b"", (204,), [True]),
+                 ("DELETE", "", b"", (204,), [False])]
+        if self.buckets.get(name, [False]) != [False]:
+            steps = [("DELETE", "", b"", (204, 404, 409), [True, False])]		# after a crash: whatever is left of it
+        for method, key, body, ok, after in steps:
+            if key == "":
+                self.buckets[name] = [True, False]
+            self.ask(method, name, key, body=body, ok=ok)
+            self.buckets[name] = after
+
     # ---- who may do what ----
 
     def told(self, method, path, body=None, ok=(200,)):
@@ -332,6 +350,10 @@ class Worker(threading.Thread):
         self.told("POST", "/v1/cwobject/access-policy", {"policy": {"version": "v1alpha1", "name": name, "statements": [
             {"name": "s", "effect": "Allow", "actions": ["s3:GetObject"], "resources": [value], "principals": ["role/nobody"]}]}})
         self.policies[name] = [value]
+
+    def rotate(self, _):
+        """Every secret under a new master key: ours must open it all the same, now and after the crash."""
+        self.told("POST", "/v1/caisson/master-key/rotate", {})
 
     def access_key(self, _):
         if len(self.keys_made) < 3:
