@@ -1,5 +1,5 @@
 # Thin front door; the build is meson.build, the package list is tools/deps.
-.PHONY: build run test asan tsan bench fuzz crash faults linear abuse planted deb deps clean
+.PHONY: build run test asan tsan bench fuzz crash faults linear abuse planted soak deb deps clean
 
 build: build/build.ninja
 	@ninja -C build caisson
@@ -35,6 +35,10 @@ abuse: build
 linear: build
 	@tools/deps test
 	@tests/linear/run $(if $(OPS),--ops $(OPS))
+# Ten minutes, or make soak SECONDS=3600.
+soak: | deps
+	@tools/test --list >/dev/null
+	@tests/soak/run --seconds $(or $(SECONDS),600)
 
 # Debian package in build-deb/.
 deb: build

@@ -66,6 +66,7 @@ def layers():
         "job": (["build-asan"], lambda: [("job", pytest("tests/job"))]),
         "linear": (["build"], lambda: [("linear", pytest("tests/linear", workers=2, build="build"))]),
         "crash": (["build"], lambda: [("crash", pytest("tests/crash", workers=1, build="build"))]),
+        "soak": (["build"], lambda: [("soak", pytest("tests/soak", workers=1, build="build"))]),
         "faults": (["build"], lambda: [("faults", pytest("tests/faults", workers=2, build="build"))]),
         "abuse": (["build"], lambda: [("abuse", pytest("tests/abuse", workers=1, build="build"))]),
         "fuzz": ([], lambda: [("fuzz", ["sh", f"{TOP}/tests/fuzz/run", "--short"])]),
