@@ -1,5 +1,6 @@
 """Keys from tokens: container credentials as SDKs fetch them by themselves, and OIDC against a provider of the test's own."""
 import base64
+import datetime
 import http.server
 import json
 import os
@@ -142,9 +143,13 @@ def test_oidc_forged_and_rotated(api, org, provider):
     assert exchange(api, org, new.token(provider.claims())).status_code == 200
 
 
-def aws(store, uri, token):
+def aws(store, uri, token, token_file=None):
+    """Both SDKs fetch keys by themselves; token_file: a path to hold the token."""
+    if token_file:
+        token_file.write_text(token)
     environment = {**{k: v for k, v in os.environ.items() if not k.startswith("AWS_")},
-                   "AWS_CONTAINER_CREDENTIALS_FULL_URI": store.control + uri, "AWS_CONTAINER_AUTHORIZATION_TOKEN": token,
+                   "AWS_CONTAINER_CREDENTIALS_FULL_URI": store.control + uri,
+                   **({"AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE": str(token_file)} if token_file else {"AWS_CONTAINER_AUTHORIZATION_TOKEN": token}),
                    "AWS_REGION": "us-east-1", "AWS_ENDPOINT_URL_S3": store.url, "AWS_CONFIG_FILE": "/dev/null",
                    "AWS_SHARED_CREDENTIALS_FILE": "/dev/null"}
     code = "import boto3; print(len(boto3.client('s3').list_buckets()['Buckets']))"
@@ -173,8 +178,22 @@ def test_session_token_belongs_to_its_key(store, api):
     assert codes(None) == "InvalidToken"
 
 
-def test_container_credentials_by_oidc(store, api, org, provider):
+def test_container_credentials_by_oidc(store, api, org, provider, tmp_path):
     key = Key("RS256", "one")
     provider.keys = [key]
     api.policy("oidc-container", [f"role/{provider.url}*"], ["cwobject:CreateAccessKeyOIDC", "s3:ListAllMyBuckets"])
-    aws(store, "/v1/cwobject/temporary-credentials/oidc/" + org, key.token(provider.claims()))
+    aws(store, "/v1/cwobject/temporary-credentials/oidc/" + org, key.token(provider.claims()), tmp_path / "token")
+
+
+def test_durations(api, org, provider):
+    """As asked, up to twelve hours; an hour if nothing or 0 is said: federated keys are never permanent."""
+    key = Key("EdDSA", "one")
+    provider.keys = [key]
+    api.policy("oidc-durations", [f"role/{provider.url}*"], ["cwobject:CreateAccessKeyOIDC"])
+    for asked, seconds in ((1, 1), (43200, 43200), (0, 3600), (None, 3600)):
+        answer = exchange(api, org, key.token(provider.claims()), durationSeconds=asked)
+        end = datetime.datetime.fromisoformat(answer.json()["expiry"].replace("Z", "+00:00")).timestamp()
+        assert abs(end - time.time() - seconds) < 30, answer.text
+    assert exchange(api, org, key.token(provider.claims()), durationSeconds=43201).status_code == 400
+    for bad in ({"cw-x": "a"}, {"role": "a"}, {"groupsx": "a"}):
+        assert exchange(api, org, key.token(provider.claims()), attributes=bad).status_code == 400
