@@ -170,6 +170,7 @@ fill_store(struct server *s)
 	t->dialect = c->s3_dialect == 0 ? DIALECT_CAIOS : DIALECT_AWS;
 	t->require_virtual_host = c->require_virtual_host;
 	t->verify_reads = c->verify_reads;
+	t->alive_ms = (unsigned)c->copy_alive_interval;
 	t->day_seconds = (unsigned)c->lifecycle_day_seconds;
 	t->inline_max = c->inline_max;
 	t->put_max = PUT_MAX;

@@ -7,8 +7,8 @@
 #include "base/mem.h"
 #include "http/xml_out.h"
 #include "s3/answer.h"
+#include "s3/store.h"
 
-#define ALIVE_EVERY_MS 5000u	/* well below any client's read timeout */
 #define HASH_BUFFER (1u << 20)
 
 /* ---- keeping the connection alive ---- */
@@ -16,7 +16,7 @@
 void
 alive_init(struct alive *a, struct s3_req *rq)
 {
-	*a = (struct alive){ .rq = rq, .next_ms = clock_mono_ms() + ALIVE_EVERY_MS };
+	*a = (struct alive){ .rq = rq, .next_ms = clock_mono_ms() + rq->store->alive_ms };
 }
 
 static err
@@ -26,7 +26,7 @@ alive_tick(struct alive *a)
 
 	if (clock_mono_ms() < a->next_ms)
 		return ERR_OK;
-	a->next_ms = clock_mono_ms() + ALIVE_EVERY_MS;
+	a->next_ms = clock_mono_ms() + a->rq->store->alive_ms;
 	if (a->begun)
 		return resp_write(resp, STR(" "));
 	a->begun = true;

@@ -44,6 +44,7 @@ struct store {
 	str region;			/* location of buckets made without a constraint (dialect aws) */
 	unsigned buckets_max;		/* an organization */
 	bool sse_c_plain_http;		/* SSE-C over plain HTTP from anywhere; loopback is always allowed */
+	unsigned alive_ms;		/* how often a long copy says that it is still at it */
 	unsigned day_seconds;		/* a lifecycle day */
 	enum access_form access_form;	/* of the access log */
 	/* Called once a request when its answer is out; may be NULL. Must not block. */

@@ -49,6 +49,7 @@ PARAM_NUMBER(head_timeout, "ms", 10000, 100, 600000, "from the first byte of a r
 PARAM_NUMBER(idle_timeout, "ms", 75000, 100, 86400000, "between two requests of a connection")
 PARAM_NUMBER(rate_min, "bytes/s", 4096, 0, 1073741824, "a body that moves slower, in either direction, is cut off")
 PARAM_NUMBER(rate_interval, "ms", 15000, 100, 600000, "over which that rate is measured")
+PARAM_NUMBER(copy_alive_interval, "ms", 5000, 1, 60000, "a copy that must read its bytes sends white space this often; shorter than any client's patience")
 PARAM_NUMBER(drain_timeout, "ms", 30000, 0, 3600000, "how long running requests may go on after SIGTERM")
 
 /* ---- background work ---- */
