@@ -90,12 +90,13 @@ catalog_dead(struct catalog *c, uint32_t space, uint64_t before_ms, const struct
 
 /* The owner leaves the body; if it was the last, the body's blobs. */
 static err_v
-leave(struct catalog *c, struct id body, struct id owner, struct arena *a, struct blob_ref **ret, unsigned *ret_n)
+leave(struct catalog *c, struct id body, struct id owner, const uint64_t *as_of, struct arena *a, struct blob_ref **ret,
+    unsigned *ret_n)
 {
 	struct link l;
 	bool last;
 
-	TRY(link_leave(c, body, owner, a, &last, &l));
+	TRY(link_leave(c, body, owner, as_of, &last, &l));
 	if (!last)
 		return ERR_OK;
 	CRASH_POINT(dead_unlinked);
@@ -208,16 +209,32 @@ link_used(struct catalog *c, const struct dead *d, struct arena *a, bool *ret)
 	return ERR_OK;
 }
 
+/*
+ * Behind the fence the record may still be made, by an attempt that begins with linking anew. That raises the link's generation: so
+ * what was judged before is not acted upon.
+ */
 static err_v
 unlink_pending(struct catalog *c, const struct dead *d, struct arena *a, struct blob_ref **ret, unsigned *ret_n)
 {
-	struct pending p;
-	bool used;
+	err_v e = err_errno(ESTALE, "a link of which nothing is known");
 
-	TRY(record_pending_read(d->detail, &p));
-	TRY(fence(c, p.space));
-	TRY(link_used(c, d, a, &used));
-	return used ? ERR_OK : leave(c, d->body, d->owner, a, ret, ret_n);
+	for (int i = 0; i < TRIES_MAX && err_is(e, -ESTALE); i++) {
+		uint64_t as_of;
+		struct pending p;
+		bool used;
+
+		e = link_generation(c, d->body, a, &as_of);
+		if (err_is(e, ERR_NOT_FOUND.code))
+			return ERR_OK;
+		TRY(e);
+		TRY(record_pending_read(d->detail, &p));
+		TRY(fence(c, p.space));
+		TRY(link_used(c, d, a, &used));
+		if (used)
+			return ERR_OK;
+		e = leave(c, d->body, d->owner, &as_of, a, ret, ret_n);
+	}
+	return e;
 }
 
 err_v
@@ -228,7 +245,7 @@ catalog_dead_unlink(struct catalog *c, const struct dead *d, struct arena *a, st
 	*ret_n = 0;
 	switch (d->kind) {
 	case DEAD_BODY:
-		return leave(c, d->body, d->owner, a, ret_blobs, ret_n);
+		return leave(c, d->body, d->owner, NULL, a, ret_blobs, ret_n);
 	case DEAD_PARTS:
 		return parts_blobs(c, d->body, PARTS_OUTSIDE, a, ret_blobs, ret_n);
 	case DEAD_PART:
@@ -313,4 +330,24 @@ catalog_blob_owned(struct catalog *c, const struct blob_ref *blob, struct arena 
 		*ret = err_ok(e);
 	}
 	return ERR_OK;
+}
+
+err_v
+catalog_memo_get(struct catalog *c, str job, struct arena *a, str *ret)
+{
+	struct row_key row = row_memo(job);
+
+	CHECK_OBJ(c, CATALOG_MAGIC);
+	return kv_get(c->kv, KV_SYSTEM_SPACE, row_str(&row), KV_MAY_BLOCK, a, ret);
+}
+
+err_v
+catalog_memo_set(struct catalog *c, str job, str memo)
+{
+	AUTO(kv_batch_free) struct kv_batch *batch = kv_batch_new(KV_SYSTEM_SPACE);
+	struct row_key row = row_memo(job);
+
+	CHECK_OBJ(c, CATALOG_MAGIC);
+	kv_put(batch, row_str(&row), memo);
+	return kv_commit(c->kv, batch);
 }

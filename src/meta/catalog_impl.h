@@ -111,9 +111,11 @@ err write_join(struct write *, struct id body, struct id owner, struct pending *
 void link_settled(struct catalog *, uint32_t space, struct id body, struct id owner);
 /*
  * An owner leaves. *ret_last: it was the last, the body is condemned in its name, and *ret is its link. Repeated: the same
- * answer until link_forget.
+ * answer until link_forget. as_of: only while the set is of this generation, else -ESTALE; NULL: whatever it is.
  */
-err link_leave(struct catalog *, struct id body, struct id owner, struct arena *, bool *ret_last, struct link *ret);
+err link_leave(struct catalog *, struct id body, struct id owner, const uint64_t *as_of, bool *ret_last, struct link *ret);
+/* How often the set has changed. ERR_NOT_FOUND. */
+err link_generation(struct catalog *, struct id body, struct arena *, uint64_t *ret);
 /* The condemned body's rows go: all its blobs are deleted. Not condemned in this owner's name: nothing happens. */
 err link_forget(struct catalog *, struct id body, struct id owner);
 

@@ -167,7 +167,7 @@ look_at_owners(struct change *ch, struct id body, struct id owner, bool *ret_has
 }
 
 static err_v
-leave_once(struct catalog *c, struct id body, struct id owner, bool *ret_last, struct link *ret)
+leave_once(struct catalog *c, struct id body, struct id owner, const uint64_t *as_of, bool *ret_last, struct link *ret)
 {
 	AUTO(change_done) struct change ch = change_begin(c, id_space(body));
 	struct row_key own = row_owner(body, owner);
@@ -184,6 +184,8 @@ leave_once(struct catalog *c, struct id body, struct id owner, bool *ret_last, s
 		*ret = l;
 		return ERR_OK;
 	}
+	if (as_of != NULL && l.generation != *as_of)
+		return err_errno(ESTALE, "a link that has changed since it was judged");
 	TRY(look_at_owners(&ch, body, owner, &has, &others));
 	first = l.has_owner && id_eq(l.owner, owner);
 	others |= l.has_owner && !first;
@@ -207,13 +209,26 @@ leave_once(struct catalog *c, struct id body, struct id owner, bool *ret_last, s
 }
 
 err_v
-link_leave(struct catalog *c, struct id body, struct id owner, struct arena *a, bool *ret_last, struct link *ret)
+link_leave(struct catalog *c, struct id body, struct id owner, const uint64_t *as_of, bool *ret_last, struct link *ret)
 {
 	err_v e = ERR_CONFLICT;
 
 	for (int i = 0; i < TRIES_MAX && err_is(e, ERR_CONFLICT.code); i++)
-		e = leave_once(c, body, owner, ret_last, ret);
+		e = leave_once(c, body, owner, as_of, ret_last, ret);
 	return e;
+}
+
+err_v
+link_generation(struct catalog *c, struct id body, struct arena *a, uint64_t *ret)
+{
+	struct row_key row = row_link(body);
+	struct link l;
+	str raw;
+
+	TRY(kv_get(c->kv, id_space(body), row_str(&row), KV_MAY_BLOCK, a, &raw));
+	TRY(record_link_read(raw, &l));
+	*ret = l.generation;
+	return ERR_OK;
 }
 
 err_v
