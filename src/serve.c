@@ -248,8 +248,8 @@ start_jobs(struct server *s)
 	struct jobs_options o = {
 		.catalog = s->store.catalog, .blobs = s->store.blobs, .threads = (unsigned)c->job_threads,
 		.interval_ms = { [JOB_sweep] = c->sweep_interval, [JOB_reaper] = c->reap_interval,
-			[JOB_lifecycle] = c->lifecycle_interval },
-		.rate = { [JOB_reaper] = c->reap_rate, [JOB_lifecycle] = c->lifecycle_rate },
+			[JOB_lifecycle] = c->lifecycle_interval, [JOB_scrub] = c->scrub_interval },
+		.rate = { [JOB_reaper] = c->reap_rate, [JOB_lifecycle] = c->lifecycle_rate, [JOB_scrub] = c->scrub_rate },
 		.reap_grace_ms = c->reap_grace, .day_seconds = (uint32_t)c->lifecycle_day_seconds, .data_dir = c->data_dir,
 	};
 

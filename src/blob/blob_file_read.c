@@ -226,7 +226,16 @@ file_extent(struct blob_reader *br, uint64_t off, size_t max, int *ret_fd, uint6
 	return ERR_OK;
 }
 
-/* From the disk, not from the page cache: that is where rot is. */
+static void
+forget_pages(const struct file_reader *r)
+{
+	if (r->volume != NULL)
+		posix_fadvise(r->fd, (off_t)r->data, (off_t)r->base.size, POSIX_FADV_DONTNEED);
+	else
+		posix_fadvise(r->fd, 0, 0, POSIX_FADV_DONTNEED);
+}
+
+/* From the disk, not from the page cache: that is where rot is. Nor do the pages stay there, in place of those that are asked for. */
 err_v
 file_scrub(struct blobs *bs, const struct blob_ref *ref, uint64_t *ret_off)
 {
@@ -239,10 +248,7 @@ file_scrub(struct blobs *bs, const struct blob_ref *ref, uint64_t *ret_off)
 		*ret_off = 0;
 	TRY(e);
 	r = reader_of(br);
-	if (r->volume != NULL)
-		posix_fadvise(r->fd, (off_t)r->data, (off_t)br->size, POSIX_FADV_DONTNEED);
-	else
-		posix_fadvise(r->fd, 0, 0, POSIX_FADV_DONTNEED);
+	forget_pages(r);
 	while (err_ok(e) && block * BLOB_BLOCK < br->size) {
 		str got;
 
@@ -250,6 +256,7 @@ file_scrub(struct blobs *bs, const struct blob_ref *ref, uint64_t *ret_off)
 	}
 	if (e.code == ERR_DAMAGED.code)
 		*ret_off = block * BLOB_BLOCK;
+	forget_pages(r);
 	blob_reader_close(&br);
 	return e;
 }

@@ -481,8 +481,8 @@ run(const struct verb *v, int n, char **arg)
 	return 0;
 }
 
-static int
-run_group(const char *group, int n, char **arg)
+int
+control_group(const char *group, int n, char **arg)
 {
 	for (const struct verb *v = verbs; n > 0 && v->group != NULL; v++) {
 		if (strcmp(v->group, group) != 0 || strcmp(v->verb, arg[0]) != 0)
@@ -498,12 +498,12 @@ run_group(const char *group, int n, char **arg)
 	return CLI_USAGE;
 }
 
-int cmd_org(int n, char **arg) { return run_group("org", n, arg); }
-int cmd_user(int n, char **arg) { return run_group("user", n, arg); }
-int cmd_token(int n, char **arg) { return run_group("token", n, arg); }
-int cmd_key(int n, char **arg) { return run_group("key", n, arg); }
-int cmd_policy(int n, char **arg) { return run_group("policy", n, arg); }
-int cmd_bucket(int n, char **arg) { return run_group("bucket", n, arg); }
-int cmd_oidc(int n, char **arg) { return run_group("oidc", n, arg); }
-int cmd_worker(int n, char **arg) { return run_group("worker", n, arg); }
-int cmd_master_key(int n, char **arg) { return run_group("master-key", n, arg); }
+int cmd_org(int n, char **arg) { return control_group("org", n, arg); }
+int cmd_user(int n, char **arg) { return control_group("user", n, arg); }
+int cmd_token(int n, char **arg) { return control_group("token", n, arg); }
+int cmd_key(int n, char **arg) { return control_group("key", n, arg); }
+int cmd_policy(int n, char **arg) { return control_group("policy", n, arg); }
+int cmd_bucket(int n, char **arg) { return control_group("bucket", n, arg); }
+int cmd_oidc(int n, char **arg) { return control_group("oidc", n, arg); }
+int cmd_worker(int n, char **arg) { return control_group("worker", n, arg); }
+int cmd_master_key(int n, char **arg) { return control_group("master-key", n, arg); }

@@ -36,14 +36,18 @@ struct job {
 	uint64_t next_ns;		/* pacing: when the next unit may begin */
 
 	atomic_bool stopping;
-	atomic_uint_fast64_t seen, done, bytes, failed, findings, pass_seen, pass_failed, backlog;
+	atomic_uint_fast64_t permille;	/* how far the pass is, if the job knows */
+	atomic_uint_fast64_t seen, done, bytes, failed, findings, pass_seen, pass_failed, pass_findings, backlog;
 
 	struct lock lock;		/* rank: LOCK_JOBS */
 	struct cond changed;
 	uint64_t called, answered GUARDED_BY(lock);	/* tickets given, and the newest that a pass has served */
 	uint64_t passes, began_ms, ended_ms, ended_mono_ms GUARDED_BY(lock);
-	bool running GUARDED_BY(lock);
+	bool running, called_for GUARDED_BY(lock);	/* called_for: this pass was asked for */
+	uint64_t again_ms GUARDED_BY(lock);	/* when the next pass is due after the last, if not after the interval */
 	char trouble[512] GUARDED_BY(lock);	/* the first failure of this pass */
+	char *finding[JOB_FINDINGS_MAX] GUARDED_BY(lock);	/* of this pass; owned */
+	unsigned nfindings GUARDED_BY(lock);
 };
 
 /* One pass. An error ends it early and is logged; single steps that fail are told by job_failed() instead. */
@@ -55,6 +59,13 @@ typedef err_v job_pass(struct job *);
 /* Before n more units: waits as the rate wants. false: stop now. */
 bool job_pace(struct job *, uint64_t n);
 static inline bool job_stopping(struct job *j) { return atomic_load_explicit(&j->stopping, memory_order_relaxed); }
+/* Was this pass called for, rather than due? */
+bool job_called_for(struct job *);
+/* The pass found nothing to do yet: it does not count, and the next is due so much later. */
+void job_not_yet(struct job *, uint64_t ms);
+/* Damage, or what should merely not be there: kept until the next pass, and logged. */
+void job_found(struct job *, const char *what);
+void job_noticed(struct job *, const char *what);
 /* A step failed, with the thread's error context; any thread. */
 void job_failed(struct job *, const char *what, err_v);
 

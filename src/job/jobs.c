@@ -156,6 +156,58 @@ job_backup_ended(struct job *j, const struct backup_order *o)
 	lock_drop(&s->lock);
 }
 
+bool
+job_called_for(struct job *j)
+{
+	bool so;
+
+	lock_take(&j->lock);
+	so = j->called_for;
+	lock_drop(&j->lock);
+	return so;
+}
+
+void
+job_not_yet(struct job *j, uint64_t ms)
+{
+	lock_take(&j->lock);
+	j->again_ms = ms;
+	lock_drop(&j->lock);
+}
+
+static void
+keep(struct job *j, const char *what)
+{
+	lock_take(&j->lock);
+	if (j->nfindings < JOB_FINDINGS_MAX)
+		j->finding[j->nfindings++] = mem_strdup(what);
+	lock_drop(&j->lock);
+}
+
+void
+job_found(struct job *j, const char *what)
+{
+	log_error("%s: %s", table[j->kind].name, what);
+	atomic_fetch_add(&j->findings, 1);
+	atomic_fetch_add(&j->pass_findings, 1);
+	keep(j, what);
+}
+
+void
+job_noticed(struct job *j, const char *what)
+{
+	log_warn("%s: %s", table[j->kind].name, what);
+	keep(j, what);
+}
+
+static void
+forget_findings(struct job *j) REQUIRES(j->lock)
+{
+	lock_assert_held(&j->lock);
+	while (j->nfindings > 0)
+		mem_free_p(&j->finding[--j->nfindings]);
+}
+
 /* ---- the thread ---- */
 
 /* Until the next pass is due or called for. false: stop. */
@@ -166,7 +218,7 @@ wait_turn(struct job *j)
 
 	lock_take(&j->lock);
 	for (;;) {
-		uint64_t due = j->passes == 0 ? 0 : interval;
+		uint64_t due = j->again_ms > 0 ? j->again_ms : j->passes == 0 ? 0 : interval;
 
 		now = clock_mono_ms();
 		if (job_stopping(j) || j->called > j->answered)
@@ -187,12 +239,17 @@ one_pass(struct job *j)
 
 	lock_take(&j->lock);
 	ticket = j->called;
+	j->called_for = j->called > j->answered;
 	j->running = true;
+	j->again_ms = 0;
+	forget_findings(j);
 	j->began_ms = clock_wall_ms();
 	j->trouble[0] = 0;
 	lock_drop(&j->lock);
 	atomic_store(&j->pass_seen, 0);
 	atomic_store(&j->pass_failed, 0);
+	atomic_store(&j->pass_findings, 0);
+	atomic_store(&j->permille, 0);
 
 	e = table[j->kind].pass(j);
 	arena_reset(j->arena);
@@ -204,7 +261,7 @@ one_pass(struct job *j)
 		log_warn("%s: %llu steps failed and will be tried again; the first: %s", table[j->kind].name,
 		    (unsigned long long)atomic_load(&j->pass_failed), j->trouble);
 	j->running = false;
-	j->passes++;
+	j->passes += j->again_ms == 0;
 	j->ended_ms = clock_wall_ms();
 	j->ended_mono_ms = clock_mono_ms();
 	j->answered = ticket;
@@ -274,6 +331,9 @@ jobs_stop(struct jobs **sp)
 		struct job *j = &s->job[i];
 
 		pthread_join(j->thread, NULL);
+		lock_take(&j->lock);
+		forget_findings(j);
+		lock_drop(&j->lock);
 		arena_free(&j->arena);
 		cond_done(&j->changed);
 		lock_done(&j->lock);
@@ -345,13 +405,15 @@ jobs_progress(struct jobs *s, enum job_kind kind, struct job_progress *ret)
 		.seen = atomic_load(&j->seen), .done = atomic_load(&j->done), .bytes = atomic_load(&j->bytes),
 		.failed = atomic_load(&j->failed), .findings = atomic_load(&j->findings),
 		.pass_seen = atomic_load(&j->pass_seen), .pass_failed = atomic_load(&j->pass_failed),
-		.backlog = atomic_load(&j->backlog),
+		.backlog = atomic_load(&j->backlog), .permille = atomic_load(&j->permille),
+		.pass_findings = atomic_load(&j->pass_findings),
 	};
 	lock_take(&j->lock);
 	ret->running = j->running;
 	ret->passes = j->passes;
 	ret->began_ms = j->began_ms;
 	ret->ended_ms = j->ended_ms;
+	ret->served = j->answered;
 	lock_drop(&j->lock);
 }
 
@@ -386,4 +448,18 @@ jobs_backup_report(struct jobs *s, struct backup_report *ret)
 	lock_take(&s->shared.lock);
 	*ret = s->shared.order.report;
 	lock_drop(&s->shared.lock);
+}
+
+void
+jobs_findings(struct jobs *s, enum job_kind kind, unsigned from, unsigned max, struct arena *a, str **ret, unsigned *ret_n)
+{
+	struct job *j = job_of(s, kind);
+	unsigned n = 0;
+
+	*ret = ARENA_ARRAY(a, str, max);
+	lock_take(&j->lock);
+	for (; n < max && from + n < j->nfindings; n++)
+		(*ret)[n] = arena_str(a, str_sub(str_c(j->finding[from + n]), 0, JOB_FINDING_BYTES));
+	lock_drop(&j->lock);
+	*ret_n = n;
 }

@@ -50,14 +50,17 @@ struct job_progress {
 	bool running;
 	uint64_t passes;		/* ended */
 	uint64_t seen;			/* units looked at */
-	uint64_t done;			/* things deleted, freed, ... */
+	uint64_t done;			/* things deleted, freed, ...; rows verified */
 	uint64_t bytes;			/* freed, or verified */
 	uint64_t failed;		/* steps that failed and will be tried again */
 	uint64_t findings;		/* of damage */
 	uint64_t pass_seen;		/* in this pass, or the last */
 	uint64_t pass_failed;
+	uint64_t pass_findings;
 	uint64_t backlog;		/* what the last pass left behind, as far as it knows */
+	uint64_t permille;		/* of this pass, where the job can tell */
 	uint64_t began_ms, ended_ms;	/* the last, wall clock */
+	uint64_t served;		/* tickets up to this one have had their pass */
 };
 void jobs_progress(struct jobs *, enum job_kind, struct job_progress *ret);
 
@@ -83,3 +86,10 @@ struct backup_report {
  */
 err jobs_backup(struct jobs *, str directory, unsigned keep);
 void jobs_backup_report(struct jobs *, struct backup_report *ret);
+/*
+ * What this pass has found so far, or the last one: lines of up to 4 KiB, the first JOB_FINDINGS_MAX of them; of these number "from"
+ * and those behind it, at most max.
+ */
+#define JOB_FINDINGS_MAX 10000u
+#define JOB_FINDING_BYTES 4096u
+void jobs_findings(struct jobs *, enum job_kind, unsigned from, unsigned max, struct arena *, str **ret, unsigned *ret_n);

@@ -123,7 +123,7 @@ err_v
 verify_store(const struct verify_options *o, struct verify_sum *ret)
 {
 	AUTO(arena_free) struct arena *spaces = arena_new(4096, SPACES_MAX), *texts = arena_new(4096, TEXTS_MAX);
-	struct verify v = { .o = o, .kv = catalog_kv(o->catalog), .texts = texts };
+	struct verify v = { .o = o, .kv = catalog_kv(o->catalog), .texts = texts, .from = o->from };
 	err_v e;
 
 	if (getrandom(&v.seed, sizeof(v.seed), 0) != sizeof(v.seed))

@@ -42,6 +42,9 @@ struct verify_options {
 	/* n units are about to be looked at: may wait; false: stop. From the caller's thread, as found. */
 	bool (*pace)(void *arg, enum verify_unit, uint64_t n);
 	void (*found)(void *arg, const struct finding *);
+	/* How far the blobs have been read, now and then; NULL: nobody wants to know. from: such a place, to go on there; or STR_NONE. */
+	void (*reached)(void *arg, str place);
+	str from;
 	void *arg;
 };
 

@@ -20,6 +20,7 @@
 /* From a blob's flush to the commit that names it: the catalog gives up after 10 s. */
 #define COMMIT_MS 15000u
 #define WAIT_STEP_MS 100u
+#define PLACE_SPACE 4u
 
 struct batch {
 	struct verify *v;
@@ -114,10 +115,48 @@ gather(struct batch *b, enum row_kind kind)
 	return ERR_OK;
 }
 
+/* A place: space (4, big-endian), and the row to go on with. */
+static void
+tell_place(struct batch *b)
+{
+	char place[PLACE_SPACE + ROW_KEY_MAX];
+
+	if (b->v->o->reached == NULL || b->end)
+		return;
+	for (unsigned i = 0; i < PLACE_SPACE; i++)
+		place[i] = (char)(b->space >> (24 - 8 * i));
+	memcpy(place + PLACE_SPACE, b->last.bytes, b->last.len);
+	b->v->o->reached(b->v->o->arg, str_n(place, PLACE_SPACE + b->last.len));
+}
+
+/* Where to begin in this space; false: all of this kind lies before the place to go on from. */
+static bool
+begin_at(struct batch *b, enum row_kind kind)
+{
+	str from = b->v->from;
+	uint32_t space = 0;
+
+	b->last = row_kind_from(kind);
+	if (from.len <= PLACE_SPACE || from.len > PLACE_SPACE + ROW_KEY_MAX)
+		return true;
+	for (unsigned i = 0; i < PLACE_SPACE; i++)
+		space = space << 8 | (uint8_t)from.p[i];
+	from = str_skip(from, PLACE_SPACE);
+	if (b->space < space || (b->space == space && from.p[0] > (char)kind))
+		return false;
+	b->v->from = STR_NONE;
+	if (b->space == space && from.p[0] == (char)kind) {
+		b->last.len = from.len;
+		memcpy(b->last.bytes, from.p, from.len);
+	}
+	return true;
+}
+
 static err_v
 scrub_rows(struct batch *b, enum row_kind kind)
 {
-	b->last = row_kind_from(kind);
+	if (!begin_at(b, kind))
+		return ERR_OK;
 	do {
 		TRY(gather(b, kind));
 		if (!verify_pace(b->v, VERIFY_BYTES, b->bytes))
@@ -127,6 +166,7 @@ scrub_rows(struct batch *b, enum row_kind kind)
 		for (unsigned i = 0; i < b->n; i++)
 			if (b->why[i][0] != '\0')
 				suspect_add(b->v, &b->v->blobs, b->ref[i].id, 0, "%s", b->why[i]);
+		tell_place(b);
 	} while (!b->end);
 	return ERR_OK;
 }

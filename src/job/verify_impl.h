@@ -27,6 +27,7 @@ struct verify {
 	struct kv *kv;
 	uint64_t seed;
 	bool stopped;
+	str from;			/* options.from, until it has been reached */
 	struct verify_sum sum;
 	uint64_t *balance;		/* 1 << BALANCE_BITS, of the space at hand */
 	struct arena *texts;		/* of suspects */

@@ -23,7 +23,7 @@
  *   T <digest>             client tokens of renames
  *   D <time, id>           dead: an owner that went; the reaper's work list
  *   N                      counters: objects, bytes, by class (kv_add)
- * In the system space the catalog's rows begin with B: names, buckets by owner, spaces, the next space's number.
+ * In the system space the catalog's rows begin with B: names, buckets by owner, spaces, the next space's number, memos of jobs.
  *
  * Invariants: a V row exists only below an O row of the same key; every batch that
  * changes any version of a key expects its O row, and each V row that it read; every batch expects H;
@@ -293,5 +293,8 @@ err catalog_blob_owned(struct catalog *, const struct blob_ref *, struct arena *
 enum blob_need { NEED_OBJECT, NEED_UPLOAD };
 typedef bool catalog_blob_f(void *arg, const struct blob_ref *, enum blob_need);
 err catalog_blobs(struct catalog *, uint32_t space, catalog_blob_f *, void *arg);
+/* What a job remembers over restarts, by its name: a few bytes. ERR_NOT_FOUND. */
+err catalog_memo_get(struct catalog *, str job, struct arena *, str *ret);
+err catalog_memo_set(struct catalog *, str job, str memo);
 /* Every space that has, or had, a bucket: for jobs that walk all. */
 err catalog_spaces(struct catalog *, struct arena *, uint32_t **ret, unsigned *ret_n);

@@ -10,7 +10,7 @@
 
 static_assert(ROW_KEY_MAX >= 3 + ORG_MAX * 2 + 2 + BUCKET_NAME_MAX, "names of buckets fit");
 
-enum system_row { SYSTEM_NAME = 'N', SYSTEM_OWNED = 'O', SYSTEM_SPACE = 'Z', SYSTEM_NEXT = 'S' };
+enum system_row { SYSTEM_NAME = 'N', SYSTEM_OWNED = 'O', SYSTEM_SPACE = 'Z', SYSTEM_NEXT = 'S', SYSTEM_MEMO = 'J' };
 
 err_v
 key_check(str key)
@@ -259,6 +259,16 @@ struct row_key
 row_spaces(void)
 {
 	return system_from(SYSTEM_SPACE);
+}
+
+struct row_key
+row_memo(str name)
+{
+	struct row_key k = system_from(SYSTEM_MEMO);
+
+	assert(name.len <= BUCKET_NAME_MAX);
+	add(&k, name.p, name.len);
+	return k;
 }
 
 struct row_key

@@ -54,6 +54,7 @@ struct row_key row_bucket_name(str name);
 struct row_key row_bucket_of(str org, str name);
 struct row_key row_space(uint32_t space);
 struct row_key row_next_space(void);
+struct row_key row_memo(str name);		/* what a job remembers */
 
 /* All rows of one kind; all below a prefix of object keys; all of one object key (V, U); of one body (P, L). */
 struct row_key row_kind_from(enum row_kind);

@@ -82,3 +82,14 @@ CLI("master-key", "rotate", "POST", "/v1/caisson/master-key/rotate", "", "", "",
 
 CLI("worker", "list", "GET", "/v1/caisson/worker", "", "workers", "number state busyMs class request",
     "List what every worker does now (operators); SIGUSR1 writes the same to the log.", "caisson worker list")
+
+CLI("job", "list", "GET", "/v1/caisson/job", "", "jobs", "name running passes unit seen done failed findings passEnded",
+    "List background jobs and what they have done since the start (operators).", "caisson job list")
+CLI("job", "show", "GET", "/v1/caisson/job/{name}", "name --offset:?offset", "job",
+    "name running percent passes unit passSeen passFailed seen done bytes failed findings backlog passBegan passEnded",
+    "Show one.", "caisson job show scrub")
+CLI("job", "run", "POST", "/v1/caisson/job/{name}/run", "name", "", "ticket",
+    "Make a pass now, or another one when the present one ends, and wait for its end. Exit status 1: it found damage, or failed.",
+    "caisson job run lifecycle")
+CLI("job", "start", "POST", "/v1/caisson/job/{name}/run", "name", "", "ticket",
+    "The same without waiting.", "caisson job start lifecycle")

@@ -34,6 +34,10 @@ COMMAND("backup", cmd_backup, "DIR [--keep N] [--url URL] [--json] ...",
 COMMAND("restore", cmd_restore, "--from DIR [--set NAME] --data-dir NEW",
     "Make a data directory out of a backup: the newest set, or the one named. Everything is read and verified.",
     "caisson restore --from /mnt/backup/caisson --data-dir /var/lib/caisson")
+COMMAND("job", cmd_job, "COMMAND [--url URL] [--json] ...",
+    "Background jobs: list, show, run, start.", "caisson job run lifecycle")
+COMMAND("scrub", cmd_scrub, "[--url URL] [--token-file FILE | --data-dir DIR]",
+    "Verify a running store now, and name every damaged object. Exit status 1: there is damage.", "caisson scrub")
 COMMAND("manual", cmd_manual, "man|bash",
     "Print the manual page, or completion for bash.", "caisson manual bash > /usr/share/bash-completion/completions/caisson")
 COMMAND("version", cmd_version, "", "Print the version.", "caisson version")

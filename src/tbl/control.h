@@ -45,3 +45,6 @@ CONTROL(RotateMasterKey, POST, "/v1/caisson/master-key/rotate", OPERATOR, "", ap
 CONTROL(ListWorkers, GET, "/v1/caisson/worker", OPERATOR, "", api_worker_list)
 CONTROL(CreateBackup, POST, "/v1/caisson/backup", OPERATOR, "", api_backup_create)
 CONTROL(GetBackup, GET, "/v1/caisson/backup", OPERATOR, "", api_backup_get)
+CONTROL(ListJobs, GET, "/v1/caisson/job", OPERATOR, "", api_job_list)
+CONTROL(GetJob, GET, "/v1/caisson/job/{name}", OPERATOR, "", api_job_get)
+CONTROL(RunJob, POST, "/v1/caisson/job/{name}/run", OPERATOR, "", api_job_run)

@@ -3,3 +3,4 @@ JOB(sweep,     "blobs",   "deletes blobs that were written before the last start
 JOB(reaper,    "entries", "unlinks what died longer than the grace period ago, and frees its bytes")
 JOB(lifecycle, "rows",    "deletes objects, versions and uploads that the rules of their bucket have ended")
 JOB(backup,    "blobs",   "copies the index and the blobs that it names into a directory; when it is asked for")
+JOB(scrub,     "bytes",   "verifies the index and every block of every blob, and names what is damaged")

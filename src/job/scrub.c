@@ -1,0 +1,155 @@
+/*
+ * scrub.c - verifies the running store, a little at a time.
+ *
+ * A pass that a stop or a crash cuts short goes on where it was: the place, and when the last whole pass ended, are kept in
+ * the index. The index itself is verified anew each time: that takes seconds for a million objects. Called for, it begins at the
+ * beginning.
+ */
+#include <stdio.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "job/job_impl.h"
+#include "job/verify.h"
+
+#define MEMO STR("scrub")
+#define MEMO_TIME 8u			/* when the last whole pass ended, little-endian ms; then the place of this one */
+#define MEMO_MAX 4096u
+#define SAVE_MS 5000u
+#define LINE_BYTES (16u << 10)
+#define ROW_COST 256u			/* a row takes about as long as so many bytes of blobs: for the progress only */
+
+struct scrub {
+	struct job *job;
+	uint64_t ended_ms;		/* the last whole pass */
+	uint64_t saved_ms;		/* monotonic */
+	uint64_t cost, cost_expected;
+	uint64_t leaks;
+};
+
+static void
+save(struct scrub *s, str place)
+{
+	char memo[MEMO_MAX];
+
+	if (place.len > sizeof(memo) - MEMO_TIME)
+		return;
+	memcpy(memo, &s->ended_ms, MEMO_TIME);
+	if (place.len > 0)
+		memcpy(memo + MEMO_TIME, place.p, place.len);
+	/* Not kept: the next pass after a restart does a little more. */
+	(void)!catalog_memo_set(s->job->options->catalog, MEMO, str_n(memo, MEMO_TIME + place.len)).code;
+}
+
+static void
+reached(void *arg, str place)
+{
+	struct scrub *s = arg;
+	uint64_t now = clock_mono_ms();
+
+	if (now < s->saved_ms + SAVE_MS && !job_stopping(s->job))
+		return;
+	s->saved_ms = now;
+	save(s, place);
+}
+
+static bool
+pace(void *arg, enum verify_unit unit, uint64_t n)
+{
+	struct scrub *s = arg;
+	struct job *j = s->job;
+
+	s->cost += unit == VERIFY_BYTES ? n : n * ROW_COST;
+	if (s->cost_expected > 0)
+		atomic_store(&j->permille, s->cost < s->cost_expected ? s->cost * 1000 / s->cost_expected : 999);
+	if (unit == VERIFY_BYTES) {
+		atomic_fetch_add(&j->bytes, n);
+		return job_pace(j, n);
+	}
+	atomic_fetch_add(&j->done, n);
+	return !job_stopping(j);
+}
+
+static void
+found(void *arg, const struct finding *f)
+{
+	struct scrub *s = arg;
+	AUTO(buf_done) struct buf line = { 0 };
+
+	buf_init(&line, LINE_BYTES);
+	finding_text(f, &line);
+	buf_add_char(&line, '\0');
+	if (f->kind == FINDING_DAMAGE)
+		job_found(s->job, line.p);
+	else
+		job_noticed(s->job, line.p);
+	s->leaks += f->kind == FINDING_LEAK;
+}
+
+/* What a whole pass will cost, roughly: a copy counts as if it had bytes of its own. */
+static err_v
+estimate(struct scrub *s)
+{
+	struct catalog *c = s->job->options->catalog;
+	struct kv_stats stats;
+	uint32_t *space;
+	unsigned n;
+
+	kv_stats(catalog_kv(c), &stats);
+	s->cost_expected = stats.keys_estimate * ROW_COST;
+	TRY(catalog_spaces(c, s->job->arena, &space, &n));
+	for (unsigned i = 0; i < n; i++) {
+		struct bucket_usage u;
+
+		TRY(catalog_usage(c, space[i], s->job->arena, &u));
+		for (int class = 0; class < CLASS_COUNT; class++)
+			s->cost_expected += u.bytes[class] > 0 ? (uint64_t)u.bytes[class] : 0;
+		s->cost_expected += u.uploads_bytes > 0 ? (uint64_t)u.uploads_bytes : 0;
+	}
+	return ERR_OK;
+}
+
+/* Where the last pass was cut short, and when the last whole one ended. */
+static err_v
+recall(struct scrub *s, str *ret_place)
+{
+	str memo;
+	err_v e = catalog_memo_get(s->job->options->catalog, MEMO, s->job->arena, &memo);
+
+	*ret_place = STR_NONE;
+	if (err_is(e, ERR_NOT_FOUND.code))
+		return ERR_OK;
+	TRY(e);
+	if (memo.len < MEMO_TIME)
+		return ERR_OK;
+	memcpy(&s->ended_ms, memo.p, MEMO_TIME);
+	*ret_place = str_skip(memo, MEMO_TIME);
+	return ERR_OK;
+}
+
+err_v
+job_scrub(struct job *j)
+{
+	struct scrub s = { .job = j, .saved_ms = clock_mono_ms() };
+	struct verify_options o = { .catalog = j->options->catalog, .blobs = j->options->blobs, .crew = j->crew, .pace = pace,
+		.found = found, .reached = reached, .arg = &s };
+	uint64_t now = clock_wall_ms(), interval = j->options->interval_ms[JOB_scrub];
+	struct verify_sum sum;
+
+	TRY(recall(&s, &o.from));
+	if (job_called_for(j)) {
+		o.from = STR_NONE;
+	} else if (str_empty(o.from) && now >= s.ended_ms && now - s.ended_ms < interval) {
+		job_not_yet(j, interval - (now - s.ended_ms));
+		return ERR_OK;
+	}
+	TRY(estimate(&s));
+	TRY(verify_store(&o, &sum));
+	if (job_stopping(j))
+		return ERR_OK;
+	atomic_store(&j->backlog, s.leaks);
+	atomic_store(&j->permille, 1000);
+	s.ended_ms = clock_wall_ms();
+	save(&s, STR_NONE);
+	return ERR_OK;
+}
