@@ -30,6 +30,21 @@ source_check(struct write *w, const struct object *src)
 	return ERR_OK;
 }
 
+/*
+ * Do the conditions allow to write over the target? A refusal also says that the source was there, which was read before:
+ * it is an answer only if there was an instant at which both were as they were read. A batch that changes nothing asks.
+ */
+static err_v
+target_judge(struct write *w, const struct conditions *conditions, const struct chain *target)
+{
+	err_v e = conditions_write(conditions, chain_current(target));
+
+	if (err_ok(e))
+		return ERR_OK;
+	TRY(kv_commit(w->c->kv, w->batch));
+	return write_judged(w, conditions_write(conditions, chain_current(target)));
+}
+
 /* src: NULL if it is in another bucket. */
 static err_v
 copy_once(struct write *w, const struct object *src, struct object *o, const struct conditions *conditions)
@@ -41,7 +56,7 @@ copy_once(struct write *w, const struct object *src, struct object *o, const str
 	if (src != NULL)
 		TRY(source_check(w, src));
 	TRY(chain_read(w, o->key, &ch));
-	TRY(write_judged(w, conditions_write(conditions, chain_current(&ch))));
+	TRY(target_judge(w, conditions, &ch));
 	if (has_body(o))
 		TRY(write_join(w, o->body, o->oid, &p));
 	TRY(chain_push(w, o->key, &ch, o));
@@ -174,7 +189,7 @@ rename_once(struct write *w, const struct rename *r, const struct token_use *use
 	if (chain_current(&source) == NULL)
 		return err_s3(S3_NoSuchKey);
 	TRY(write_judged(w, conditions_write(&r->source, chain_current(&source))));
-	TRY(write_judged(w, conditions_write(&r->destination, chain_current(&target))));
+	TRY(target_judge(w, &r->destination, &target));
 	/* Whoever looks for a record by its J row looks under the old key. */
 	if (has_body(&source.newest))
 		link_settled(w->c, w->bucket.space, source.newest.body, source.newest.oid);

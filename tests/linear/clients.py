@@ -13,9 +13,11 @@ from s3lib import Client
 NS = "{http://s3.amazonaws.com/doc/2006-03-01/}"
 ANSWERS = {200: "ok", 204: "ok", 404: "missing", 412: "failed", 409: "conflict"}
 # kind, condition: weight. Of two keys; with one there are no renames and copies.
-MIX = {("put", ""): 2, ("put", "new"): 3, ("put", "match"): 4, ("multipart", ""): 1, ("multipart", "new"): 1, ("get", ""): 5,
+ALL = {("put", ""): 2, ("put", "new"): 3, ("put", "match"): 4, ("multipart", ""): 1, ("multipart", "new"): 1, ("get", ""): 5,
        ("delete", ""): 2, ("delete", "match"): 1, ("rename", ""): 2, ("rename", "new"): 1, ("rename", "match"): 1, ("copy", ""): 1,
-       ("copy", "match"): 1, ("list", ""): 1}
+       ("copy", "match"): 1, ("copy", "new"): 1, ("list", ""): 1}
+# What looks at both keys at once, and little else.
+MOVES = {("put", ""): 1, ("put", "new"): 1, ("delete", ""): 1, ("rename", ""): 4, ("rename", "new"): 4, ("copy", "new"): 3, ("get", ""): 1}
 
 
 def etag_of(body):
@@ -27,13 +29,13 @@ def composite(body):
 
 
 class Contender(threading.Thread):
-    def __init__(self, store, bucket, prefix, number, keys, count, seed):
+    def __init__(self, store, bucket, prefix, number, keys, count, seed, mix):
         super().__init__(daemon=True)
         self.client = Client(store.host, store.port, store.key, store.secret, timeout=20)
         self.bucket, self.prefix, self.number, self.keys, self.count = bucket, prefix, number, keys, count
         self.random = random.Random(seed)
         self.history, self.etag, self.fault = [], {}, None
-        self.mix = {m: w for m, w in MIX.items() if keys > 1 or m[0] not in ("rename", "copy")}
+        self.mix = {m: w for m, w in mix.items() if keys > 1 or m[0] not in ("rename", "copy")}
 
     def name(self, key):
         return f"{self.prefix}/{key}"
@@ -125,9 +127,9 @@ class Contender(threading.Thread):
                 op.answer = {"PreconditionFailed": "failed", "ConditionalRequestConflict": "conflict"}[answer.code]
 
 
-def round_of(store, bucket, prefix, clients=5, keys=2, count=8, seed=0, during=None):
+def round_of(store, bucket, prefix, clients=5, keys=2, count=8, mix=ALL, seed=0, during=None):
     """One history. during: called while the clients run (a kill)."""
-    contenders = [Contender(store, bucket, prefix, n, keys, count, f"{seed}-{prefix}-{n}") for n in range(clients)]
+    contenders = [Contender(store, bucket, prefix, n, keys, count, f"{seed}-{prefix}-{n}", mix) for n in range(clients)]
     for each in contenders:
         each.start()
     if during:

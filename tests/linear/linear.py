@@ -18,13 +18,13 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [HERE, os.path.dirname(HERE)]
 
 from checker import Op, linearizable  # noqa: E402
-from clients import round_of  # noqa: E402
+from clients import ALL, MOVES, round_of  # noqa: E402
 from s3lib import Client  # noqa: E402
 from store import Store  # noqa: E402
 
 CREATE = b"<CreateBucketConfiguration><LocationConstraint>local</LocationConstraint></CreateBucketConfiguration>"
-# clients, keys, operations of each: two keys that renames and copies tie together; one key under heavy fire; long and calm.
-SHAPES = [(5, 2, 8), (5, 2, 8), (8, 1, 12), (3, 2, 30)]
+# clients, keys, operations of each, which: two keys that renames and copies tie together; one key under heavy fire; long and calm.
+SHAPES = [(5, 2, 8, ALL), (5, 2, 8, MOVES), (8, 1, 12, ALL), (3, 2, 30, ALL)]
 
 
 def connect(store):
@@ -66,8 +66,8 @@ def contend(store, ops, seed, tally):
     """Histories on a store that runs."""
     bucket, turn = make_bucket(store), 0
     while tally.operations < ops and not tally.faults:
-        clients, keys, count = SHAPES[turn % len(SHAPES)]
-        tally.judge(round_of(store, bucket, f"r{seed}-{turn}", clients, keys, count, seed), keys, f"seed {seed} round {turn}")
+        clients, keys, count, mix = SHAPES[turn % len(SHAPES)]
+        tally.judge(round_of(store, bucket, f"r{seed}-{turn}", clients, keys, count, mix, seed), keys, f"seed {seed} round {turn}")
         turn += 1
 
 

@@ -49,8 +49,9 @@ BUGS = [
     Bug("no-reserve", "abuse", "src/net/pool.c",
         "p->large_max = threads - reserve;", "p->large_max = threads;",
         "crawling transfers take every worker, and small requests wait for them"),
-    Bug("reset-not-noticed", "abuse", "src/http/session.c",
-        "	if (s->state != SESSION_HEAD || s->kept_len == 0) {\n		session_close(s);\n		return;\n	}",
-        "	if (s->state != SESSION_HEAD || s->kept_len == 0) {\n		session_deadline(s, 1000);\n		return;\n	}",
-        "no deadline ends a connection"),
+    Bug("gone-and-forgotten", "abuse", "src/http/session.c",
+        "			if (n <= 0) {\n				session_close(s);\n				return;\n			}\n			x->in.end",
+        "			if (n <= 0) {\n				loop_take(lane->loop, &s->conn);\n				return;\n			}\n"
+        "			x->in.end",
+        "connections of clients that went away are kept"),
 ]

@@ -2,6 +2,7 @@
  * test_catalog.c - buckets and objects: put, get, delete, conditions, listings, counters.
  */
 #include "catalog_help.h"
+#include "meta/kv_impl.h"
 
 TEST(bucket_create_find_delete)
 {
@@ -322,4 +323,63 @@ TEST(delete_expected_only)
 	EXPECT_ERR("nothing", catalog_delete(t.c, &t.b, STR("l"), &current, &stale, NULL, t.a, &d), S3_NoSuchKey);
 	EXPECT_OK(get(&t, STR("k"), current, &o));
 	EXPECT_OK(catalog_delete(t.c, &t.b, STR("k"), &current, NULL, &o.oid, t.a, &d));
+}
+
+/* ---- two keys at once ---- */
+
+static struct bed *meddled;		/* NULL: nobody meddles, or no more */
+static struct kv_ops meddling;
+
+/* Between the look at the source and the look at the target another client renames the one to the other. */
+static err_v
+meddling_get(struct kv *kv, str full, enum kv_wait wait, struct arena *a, str *ret)
+{
+	AUTO(arena_free) struct arena *own = arena_new(1 << 12, 1 << 20);
+	struct rename other = { .from = STR("a"), .to = STR("b"), .principal = STR("other") };
+	struct bed *t = meddled;
+	err_v e;
+
+	kv->ops = &kv_mem_ops;
+	if (str_ends(full, STR("Ob\0\1"))) {
+		meddled = NULL;
+		EXPECT_OK(catalog_rename(t->c, &t->b, &other, own));
+	}
+	e = kv_mem_ops.get(kv, full, wait, a, ret);
+	if (meddled != NULL)
+		kv->ops = &meddling;
+	return e;
+}
+
+static void
+meddle(struct bed *t)
+{
+	meddling = kv_mem_ops;
+	meddling.get = meddling_get;
+	t->kv->ops = &meddling;
+	meddled = t;
+}
+
+/* "The target is there" says that the source was there too: never an answer here, as at no instant both are. */
+TEST(refusals_see_one_instant)
+{
+	AUTO(bed_done) struct bed t = bed_new();
+	struct conditions absent = { .if_none_match = STR("*") };
+	struct rename r = { .from = STR("a"), .to = STR("b"), .principal = STR("p"), .destination = absent };
+	struct object src, o = { .key = STR("b"), .etag = STR("x"), .owner_org = STR("org") };
+	struct version_id v;
+	struct deleted d;
+
+	put(&t, STR("a"), STR("one"));
+	meddle(&t);
+	EXPECT_ERR("rename", catalog_rename(t.c, &t.b, &r, t.a), S3_NoSuchKey);
+	EXPECT(meddled == NULL);
+	EXPECT_OK(catalog_delete(t.c, &t.b, STR("b"), &current, NULL, NULL, t.a, &d));
+	put(&t, STR("a"), STR("two"));
+	EXPECT_OK(get(&t, STR("a"), current, &src));
+	meddle(&t);
+	EXPECT_ERR("copy", catalog_copy(t.c, &t.b, &src, &t.b, &o, &absent, t.a, &v), S3_OperationAborted);
+	EXPECT(meddled == NULL);
+	/* And when both were there all the time it is one. */
+	put(&t, STR("a"), STR("three"));
+	EXPECT_ERR("rename", catalog_rename(t.c, &t.b, &r, t.a), S3_PreconditionFailed);
 }
