@@ -156,6 +156,9 @@ struct issuer {
 	str issuer;			/* exactly as in "iss": "https://..." (http:// only for loopback) */
 	str audience;			/* client id: one of "aud" */
 };
+/* May keys be fetched from there: https, or plain http on this very machine. */
+enum issuer_where { ISSUER_NOWHERE, ISSUER_HTTPS, ISSUER_LOOPBACK };
+enum issuer_where access_issuer_where(str url);
 /* Upsert by issuer url. */
 err access_issuer_ensure(struct access *, str org, const struct issuer *, struct arena *, struct issuer *ret);
 err access_issuer_find(struct access *, str org, str issuer_url, struct arena *, struct issuer *ret);

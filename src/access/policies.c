@@ -118,19 +118,24 @@ issuer_read(str id, str value, struct arena *arena, struct issuer *ret)
 	return ERR_OK;
 }
 
-/* Is it http:// to this very machine? Anything else must be https://. */
-static bool
-is_loopback(str url)
+enum issuer_where
+access_issuer_where(str url)
 {
-	str rest = url, host;
+	str rest = url, scheme = str_take_until(&rest, ':'), authority, host;
 
-	if (!str_starts(url, STR("http://")))
-		return false;
-	rest = str_skip(url, strlen("http://"));
-	host = str_take_until(&rest, '/');
-	rest = host;
+	if (!str_starts(rest, STR("//")))
+		return ISSUER_NOWHERE;
+	rest = str_skip(rest, 2);
+	authority = str_take_until(&rest, '/');
+	rest = authority;
 	host = str_take_until(&rest, ':');
-	return str_eq(host, STR("127.0.0.1")) || str_eq(host, STR("localhost"));
+	if (str_empty(host) || str_find(authority, '@') >= 0)	/* what stands before it is no host */
+		return ISSUER_NOWHERE;
+	if (str_eq(scheme, STR("https")))
+		return ISSUER_HTTPS;
+	if (str_eq(scheme, STR("http")) && (str_eq(host, STR("127.0.0.1")) || str_eq(host, STR("localhost"))))
+		return ISSUER_LOOPBACK;
+	return ISSUER_NOWHERE;
 }
 
 static err_v
@@ -140,7 +145,7 @@ issuer_check(const struct issuer *i)
 	TRY(text_check("description", i->description, TEXT_MAY_BE_EMPTY, 1024));
 	TRY(text_check("issuer", i->issuer, TEXT_NOT_EMPTY, 512));
 	TRY(text_check("audience", i->audience, TEXT_NOT_EMPTY, 512));
-	if (!str_starts(i->issuer, STR("https://")) && !is_loopback(i->issuer))
+	if (access_issuer_where(i->issuer) == ISSUER_NOWHERE)
 		return err_s3f(S3_InvalidArgument, "issuer must be an https:// URL.");
 	if (str_find(i->issuer, '*') >= 0 || str_find(i->issuer, '?') >= 0 || str_find(i->issuer, '#') >= 0)
 		return err_s3f(S3_InvalidArgument, "issuer has a query, a fragment or a wildcard.");

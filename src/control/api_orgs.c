@@ -254,6 +254,9 @@ api_issuer_ensure(struct api_req *rq)
 	TRY(api_text(rq->body, "description", &want.description));
 	TRY(api_text_needed(rq->body, "issuerUrl", &want.issuer));
 	TRY(api_text_needed(rq->body, "clientId", &want.audience));
+	/* What listens on this machine is not for the admins of every organization to have asked. */
+	if (access_issuer_where(want.issuer) == ISSUER_LOOPBACK && rq->caller.role != ROLE_OPERATOR)
+		return err_s3f(S3_InvalidArgument, "issuer must be an https:// URL.");
 	TRY(access_issuer_ensure(rq->control->access, rq->org, &want, rq->arena, &made));
 	rq->resource = made.id;
 	rq->answer = json_pack("{s:o}", "config", issuer_json(&made));

@@ -18,8 +18,9 @@
 
 struct provider {
 	char *issuer;
-	json_t *jwks;			/* replaced whole; referenced by those who verify */
-	uint64_t fetched_ms;
+	json_t *jwks;			/* replaced whole; referenced by those who verify; NULL: none yet */
+	uint64_t fetched_ms, asked_ms;
+	bool fetching, failed;		/* someone asks it now; the last time it did not answer */
 };
 
 struct oidc {
@@ -28,6 +29,7 @@ struct oidc {
 	struct lock lock;		/* rank: LOCK_OIDC; not held while fetching */
 	struct provider provider[PROVIDERS_MAX] GUARDED_BY(lock);
 	unsigned n GUARDED_BY(lock);
+	struct cond fetched;		/* one has answered, or not */
 };
 
 struct oidc *
@@ -37,6 +39,7 @@ oidc_new(void)
 
 	o->magic = OIDC_MAGIC;
 	lock_init(&o->lock, LOCK_OIDC);
+	cond_init(&o->fetched);
 	if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
 		PANIC("libcurl does not start");
 	return o;
@@ -54,6 +57,7 @@ oidc_free(struct oidc **op)
 		free(o->provider[i].issuer);
 		json_decref(o->provider[i].jwks);
 	}
+	cond_done(&o->fetched);
 	lock_done(&o->lock);
 	free(o);
 	curl_global_cleanup();
@@ -88,8 +92,7 @@ fetch_json(str url, struct arena *a, json_t **ret)
 	long status = 0;
 
 	assert(c != NULL);
-	if (!str_starts(url, STR("https://")) && !str_starts(url, STR("http://127.0.0.1")) &&
-	    !str_starts(url, STR("http://localhost")) && !str_starts(url, STR("http://[::1]")))
+	if (access_issuer_where(url) == ISSUER_NOWHERE)
 		return err_errno(EHOSTUNREACH, "%.*s is not https", STR_FMT(url));
 	buf_init(&body, DOCUMENT_MAX);
 	(void)curl_easy_setopt(c, CURLOPT_URL, arena_str(a, url).p);
@@ -131,8 +134,8 @@ fetch_jwks(str issuer, struct arena *a, json_t **ret)
 
 /* ---- the cache ---- */
 
-static struct provider *
-provider_find(struct oidc *o, str issuer) REQUIRES(o->lock);
+static struct provider *provider_find(struct oidc *o, str issuer) REQUIRES(o->lock);
+static struct provider *provider_slot(struct oidc *o, str issuer) REQUIRES(o->lock);
 
 static struct provider *
 provider_find(struct oidc *o, str issuer)
@@ -143,54 +146,94 @@ provider_find(struct oidc *o, str issuer)
 	return NULL;
 }
 
-/* A reference to keys not older than age_max_ms, or NULL. */
-static json_t *
-cached(struct oidc *o, str issuer, uint64_t age_max_ms)
+/* The provider's, or a new one; when there is no room the one asked longest ago gives way. NULL: all are being asked. */
+static struct provider *
+provider_slot(struct oidc *o, str issuer)
 {
-	json_t *jwks = NULL;
-	struct provider *p;
+	struct provider *p = provider_find(o, issuer);
 
-	lock_take(&o->lock);
-	p = provider_find(o, issuer);
-	if (p != NULL && clock_mono_ms() - p->fetched_ms < age_max_ms)
-		jwks = json_incref(p->jwks);
-	lock_drop(&o->lock);
-	return jwks;
-}
-
-/* When the cache is full the oldest gives way. */
-static void
-keep(struct oidc *o, str issuer, json_t *jwks)
-{
-	struct provider *p;
-
-	lock_take(&o->lock);
-	p = provider_find(o, issuer);
-	if (p == NULL && o->n < PROVIDERS_MAX) {
+	if (p != NULL)
+		return p;
+	if (o->n < PROVIDERS_MAX) {
 		p = &o->provider[o->n++];
-	} else if (p == NULL) {
-		p = &o->provider[0];
-		for (unsigned i = 1; i < o->n; i++)
-			if (o->provider[i].fetched_ms < p->fetched_ms)
+	} else {
+		for (unsigned i = 0; i < o->n; i++)
+			if (!o->provider[i].fetching && (p == NULL || o->provider[i].asked_ms < p->asked_ms))
 				p = &o->provider[i];
+		if (p == NULL)
+			return NULL;
 	}
 	free(p->issuer);
 	json_decref(p->jwks);
-	p->issuer = strndup(issuer.p, issuer.len);
-	p->jwks = json_incref(jwks);
-	p->fetched_ms = clock_mono_ms();
+	*p = (struct provider){ .issuer = strndup(issuer.p, issuer.len) };
+	assert(p->issuer != NULL);
+	return p;
+}
+
+static bool
+is_fresh(const struct provider *p, uint64_t age_max_ms)
+{
+	return p != NULL && p->jwks != NULL && clock_mono_ms() - p->fetched_ms < age_max_ms;
+}
+
+/*
+ * Keys that are fresh, or the task to fetch them: *ret is a reference, or NULL and the provider is marked. While another asks we wait
+ * for a moment only, and whoever did not answer is left alone for a while: callers without a token come here, and workers are few.
+ */
+static err
+keys_claim(struct oidc *o, str issuer, uint64_t age_max_ms, json_t **ret)
+{
+	uint64_t deadline = clock_mono_ms() + OIDC_WAIT_MS;
+	struct provider *p;
+	bool task = false;
+
+	*ret = NULL;
+	lock_take(&o->lock);
+	p = provider_slot(o, issuer);
+	while (p != NULL && p->fetching && !is_fresh(p, age_max_ms) && cond_wait_until(&o->fetched, &o->lock, deadline))
+		p = provider_find(o, issuer);
+	if (is_fresh(p, age_max_ms))
+		*ret = json_incref(p->jwks);
+	else
+		task = p != NULL && !p->fetching && (!p->failed || clock_mono_ms() - p->asked_ms >= OIDC_REFRESH_S * 1000);
+	if (task)
+		p->fetching = true;
+	lock_drop(&o->lock);
+	return *ret != NULL || task ? ERR_OK : err_errno(EHOSTUNREACH, "%.*s was asked a moment ago, in vain so far", STR_FMT(issuer));
+}
+
+/* What came of the task. jwks: NULL if nothing. */
+static void
+keys_keep(struct oidc *o, str issuer, json_t *jwks)
+{
+	struct provider *p;
+
+	lock_take(&o->lock);
+	p = provider_find(o, issuer);
+	assert(p != NULL && p->fetching);
+	p->fetching = false;
+	p->failed = jwks == NULL;
+	p->asked_ms = clock_mono_ms();
+	if (jwks != NULL) {
+		json_decref(p->jwks);
+		p->jwks = json_incref(jwks);
+		p->fetched_ms = p->asked_ms;
+	}
+	cond_broadcast(&o->fetched);
 	lock_drop(&o->lock);
 }
 
 static err
 keys_get(struct oidc *o, str issuer, uint64_t age_max_ms, struct arena *a, json_t **ret)
 {
-	*ret = cached(o, issuer, age_max_ms);
+	err_v e;
+
+	TRY(keys_claim(o, issuer, age_max_ms, ret));
 	if (*ret != NULL)
 		return ERR_OK;
-	TRY(fetch_jwks(issuer, a, ret));
-	keep(o, issuer, *ret);
-	return ERR_OK;
+	e = fetch_jwks(issuer, a, ret);
+	keys_keep(o, issuer, *ret);
+	return e;
 }
 
 static err

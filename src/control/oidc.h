@@ -2,8 +2,8 @@
  * oidc.h - identity providers: their keys, by discovery (OpenID Connect Discovery 1.0), cached.
  *
  * Keys are kept for an hour; a token with an unknown key makes them be fetched anew, at most once in OIDC_REFRESH_S a
- * provider, so that a rotation is seen at once and forged tokens cannot make us hammer a provider. Thread-safe; fetching
- * blocks, for OIDC_TIMEOUT_MS at most.
+ * provider, so that a rotation is seen at once and forged tokens cannot make us hammer a provider. One that did not answer is left alone
+ * for as long. Thread-safe; fetching blocks, for OIDC_TIMEOUT_MS at most, and one caller a provider; others wait OIDC_WAIT_MS for it.
  */
 #pragma once
 
@@ -11,6 +11,7 @@
 #include "control/jwt.h"
 
 #define OIDC_TIMEOUT_MS 5000
+#define OIDC_WAIT_MS 1000
 #define OIDC_REFRESH_S 10u
 
 struct oidc;

@@ -1,9 +1,12 @@
 """Keys from tokens: container credentials as SDKs fetch them by themselves, and OIDC against a provider of the test's own."""
 import base64
+import concurrent.futures
+import contextlib
 import datetime
 import http.server
 import json
 import os
+import socket
 import subprocess
 import sys
 import threading
@@ -183,6 +186,38 @@ def test_container_credentials_by_oidc(store, api, org, provider, tmp_path):
     provider.keys = [key]
     api.policy("oidc-container", [f"role/{provider.url}*"], ["cwobject:CreateAccessKeyOIDC", "s3:ListAllMyBuckets"])
     aws(store, "/v1/cwobject/temporary-credentials/oidc/" + org, key.token(provider.claims()), tmp_path / "token")
+
+
+def test_provider_that_does_not_answer(api, org):
+    """It is asked once, by one worker; the others give up soon, and the control API goes on. For a while it is left alone."""
+    deaf, asked = socket.create_server(("127.0.0.1", 0)), []
+    url = f"http://127.0.0.1:{deaf.getsockname()[1]}"
+    api.call("POST", "/v1/caisson/oidc-config", {"name": "deaf", "issuerUrl": url, "clientId": "caisson"})
+    now = int(time.time())
+    token = Key("ES256", "k").token({"iss": url, "sub": "s", "aud": "caisson", "exp": now + 300, "iat": now})
+
+    def accept():
+        with contextlib.suppress(OSError):
+            while True:
+                asked.append(deaf.accept()[0])
+    threading.Thread(target=accept, daemon=True).start()
+    with concurrent.futures.ThreadPoolExecutor(3) as pool:
+        answers = [pool.submit(exchange, api, org, token) for _ in range(3)]
+        time.sleep(0.3)
+        assert api.raw("GET", "/v1/cwobject/access-key").status_code == 200 and not all(a.done() for a in answers)
+        assert all(a.result().status_code == 503 and a.result().json()["code"] == 14 for a in answers)
+    begin = time.monotonic()
+    assert exchange(api, org, token).status_code == 503 and time.monotonic() - begin < 2
+    deaf.close()
+    assert len(asked) == 1
+
+
+def test_issuers_on_this_machine_are_for_operators(api):
+    _, admin = api.user("admin", "admin")
+    body = {"issuerUrl": "http://127.0.0.1:1", "clientId": "c"}
+    assert "https" in admin.fails("POST", "/v1/caisson/oidc-config", 400, 3, body)
+    api.call("POST", "/v1/caisson/oidc-config", body)
+    assert "https" in api.fails("POST", "/v1/caisson/oidc-config", 400, 3, {**body, "issuerUrl": "http://127.0.0.1:1@issuer.example"})
 
 
 def test_durations(api, org, provider):

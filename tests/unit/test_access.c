@@ -570,6 +570,21 @@ TEST(policies_kept_as_given)
 	end(&f);
 }
 
+TEST(where_issuers_are)
+{
+	static const struct { const char *url; enum issuer_where where; } cases[] = {
+		{ "https://token.example", ISSUER_HTTPS }, { "https://token.example:8443/a/b", ISSUER_HTTPS },
+		{ "http://127.0.0.1", ISSUER_LOOPBACK }, { "http://localhost:80/a", ISSUER_LOOPBACK },
+		{ "http://127.0.0.1.token.example/", ISSUER_NOWHERE }, { "http://localhost.token.example", ISSUER_NOWHERE },
+		{ "http://127.0.0.1:80@token.example/", ISSUER_NOWHERE }, { "https://a@token.example", ISSUER_NOWHERE },
+		{ "http://token.example/127.0.0.1", ISSUER_NOWHERE }, { "https:///a", ISSUER_NOWHERE }, { "https:token.example", ISSUER_NOWHERE },
+		{ "file:///etc/passwd", ISSUER_NOWHERE }, { "HTTP://127.0.0.1", ISSUER_NOWHERE }, { "", ISSUER_NOWHERE },
+	};
+
+	for (size_t i = 0; i < COUNT(cases); i++)
+		EXPECT_EQ(cases[i].url, access_issuer_where(str_c(cases[i].url)), cases[i].where);
+}
+
 TEST(issuers)
 {
 	struct fixture f = begin();
