@@ -48,6 +48,9 @@ SPEC = {
     "DeleteOIDCConfig": ("DELETE", OURS + "/oidc-config/none", None, "DeleteOIDCConfig", NONE),
     "CreateBackup": ("POST", OURS + "/backup", {"directory": "relative"}, "operator", BAD),
     "GetBackup": ("GET", OURS + "/backup", None, "operator", DONE),
+    "ListJobs": ("GET", OURS + "/job", None, "operator", DONE),
+    "GetJob": ("GET", OURS + "/job/none", None, "operator", NONE),
+    "RunJob": ("POST", OURS + "/job/none/run", None, "operator", NONE),
     "RotateMasterKey": ("POST", OURS + "/master-key/rotate", None, "operator", DONE),
 }
 ACTIONS = sorted({permission for _, _, _, permission, _ in SPEC.values()} - {"", "anyone", "operator"})

@@ -577,8 +577,9 @@ TEST(where_issuers_are)
 		{ "http://127.0.0.1", ISSUER_LOOPBACK }, { "http://localhost:80/a", ISSUER_LOOPBACK },
 		{ "http://127.0.0.1.token.example/", ISSUER_NOWHERE }, { "http://localhost.token.example", ISSUER_NOWHERE },
 		{ "http://127.0.0.1:80@token.example/", ISSUER_NOWHERE }, { "https://a@token.example", ISSUER_NOWHERE },
-		{ "http://token.example/127.0.0.1", ISSUER_NOWHERE }, { "https:///a", ISSUER_NOWHERE }, { "https:token.example", ISSUER_NOWHERE },
-		{ "file:///etc/passwd", ISSUER_NOWHERE }, { "HTTP://127.0.0.1", ISSUER_NOWHERE }, { "", ISSUER_NOWHERE },
+		{ "http://token.example/127.0.0.1", ISSUER_NOWHERE }, { "https:///a", ISSUER_NOWHERE },
+		{ "https:token.example", ISSUER_NOWHERE }, { "file:///etc/passwd", ISSUER_NOWHERE },
+		{ "HTTP://127.0.0.1", ISSUER_NOWHERE }, { "", ISSUER_NOWHERE },
 	};
 
 	for (size_t i = 0; i < COUNT(cases); i++)
