@@ -51,6 +51,7 @@ SPEC = {
     "ListJobs": ("GET", OURS + "/job", None, "operator", DONE),
     "GetJob": ("GET", OURS + "/job/none", None, "operator", NONE),
     "RunJob": ("POST", OURS + "/job/none/run", None, "operator", NONE),
+    "ListWorkers": ("GET", OURS + "/worker", None, "operator", DONE),
     "RotateMasterKey": ("POST", OURS + "/master-key/rotate", None, "operator", DONE),
 }
 ACTIONS = sorted({permission for _, _, _, permission, _ in SPEC.values()} - {"", "anyone", "operator"})
