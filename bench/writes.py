@@ -81,10 +81,10 @@ def multipart(table, arguments, stores, folder, mib):
     table.add(f"UploadPart 8 x {mib} MiB", "wall", "MiB/s", walls, note=f"MD5 on {cores} cores, nothing else running")
     for c in stores:
         each = cpu[c.name] / (len(speeds[c.name]) * 8 * mib / 1024)
-        share = 1024 / each / (statistics.median(walls) / cores) if c.pids and each else 0
+        share = 1024 / each / md5_speed(1, 1, clock=()) if c.pids and each else 0
         table.add(f"UploadPart 8 x {mib} MiB", c.name, "MiB/s", speeds[c.name], reference=statistics.median(walls),
                   ratio_least=0.9 if c.name == "caisson" else None, cpu=f"{each:.3f} s/GiB" if c.pids else "", peak=c.peak_mib(),
-                  note=f"its own CPU allows {share:.2f} of the wall" if share else "")
+                  note=f"its CPU time allows {share:.2f} of what MD5 alone would" if share else "")
 
 
 def digests(table, arguments):

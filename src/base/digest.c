@@ -98,7 +98,8 @@ digests_new(unsigned set)
 	d->magic = DIGESTS_MAGIC;
 	d->set = set;
 	cond_init(&d->done);
-	for (unsigned i = 0; i < DIGEST_EVP_COUNT; i++) {
+	md5_init(&d->md5);
+	for (unsigned i = DIGEST_SHA1; i < DIGEST_EVP_COUNT; i++) {
 		if ((set & DIGEST_BIT(i)) == 0)
 			continue;
 		d->evp[i] = EVP_MD_CTX_new();
@@ -118,6 +119,8 @@ digests_free(struct digests **dp)
 		return;
 	CHECK_OBJ(d, DIGESTS_MAGIC);
 	digests_drain(d);
+	if (d->help)
+		digest_help_leave();
 	for (unsigned i = 0; i < DIGEST_EVP_COUNT; i++)
 		EVP_MD_CTX_free(d->evp[i]);
 	cond_done(&d->done);
@@ -126,12 +129,13 @@ digests_free(struct digests **dp)
 	*dp = NULL;
 }
 
-void
-digests_step(struct digests *d, str bytes)
+/* All but MD5. */
+static void
+step_others(struct digests *d, str bytes)
 {
 	unsigned todo = d->set & ~d->ended;
 
-	for (unsigned i = 0; i < DIGEST_EVP_COUNT; i++)
+	for (unsigned i = DIGEST_SHA1; i < DIGEST_EVP_COUNT; i++)
 		if (todo & DIGEST_BIT(i))
 			EVP_OK(EVP_DigestUpdate(d->evp[i], bytes.p, bytes.len));
 	if (todo & DIGEST_BIT(DIGEST_CRC32))
@@ -140,6 +144,37 @@ digests_step(struct digests *d, str bytes)
 		d->crc32c = crc32c(d->crc32c, bytes);
 	if (todo & DIGEST_BIT(DIGEST_CRC64NVME))
 		d->crc64 = crc64nvme(d->crc64, bytes);
+}
+
+static bool
+wants_md5(const struct digests *d)
+{
+	return (d->set & ~d->ended & DIGEST_BIT(DIGEST_MD5)) != 0;
+}
+
+void
+digests_step(struct digests *d, str bytes)
+{
+	if (wants_md5(d))
+		md5_add(&d->md5, bytes);
+	step_others(d, bytes);
+}
+
+void
+digests_step_many(struct digests *const d[], unsigned n)
+{
+	MD5_CTX *md5[MD5_LANES];
+	str bytes[MD5_LANES];
+	unsigned lanes = 0;
+
+	for (unsigned i = 0; i < n; i++) {
+		step_others(d[i], d[i]->piece);
+		if (!wants_md5(d[i]))
+			continue;
+		md5[lanes] = &d[i]->md5;
+		bytes[lanes++] = d[i]->piece;
+	}
+	md5_add_many(md5, bytes, lanes);
 }
 
 /* Below this a hand-over costs more than it saves: waking a thread takes some 5 us, MD5 of this 50. */
@@ -164,6 +199,8 @@ void
 digests_help(struct digests *d)
 {
 	CHECK_OBJ(d, DIGESTS_MAGIC);
+	if (!d->help)
+		digest_help_join();
 	d->help = true;
 }
 
@@ -185,6 +222,8 @@ digests_get(struct digests *d, enum digest_alg alg, void *ret)
 	d->ended |= DIGEST_BIT(alg);
 	switch (alg) {
 	case DIGEST_MD5:
+		md5_end(&d->md5, ret);
+		break;
 	case DIGEST_SHA1:
 	case DIGEST_SHA256:
 		EVP_OK(EVP_DigestFinal_ex(d->evp[alg], ret, NULL));

@@ -1,18 +1,18 @@
 /*
- * digest_help.c - threads that hash beside those that receive and write.
+ * digest_help.c - threads that hash beside those that receive and write, and streams that are hashed together.
  *
- * At most one helper a core, started when first needed, living as long as the
- * process. A piece is handed over only if a helper is idle, so the queue never
- * grows beyond the helpers; if all are busy the caller hashes by itself, which
- * is what it would have done without them. A stream has one piece out at most,
- * so its bytes are hashed in order.
+ * At most one helper a core, started when first needed, living as long as the process. A stream leaves a piece here and goes on to
+ * receive the next; a helper takes it, or the owner itself when it comes back. Whoever takes one takes others that wait with it, up to
+ * MD5_LANES: together they cost little more than one. A stream has one piece out at most, so its bytes are hashed in order; without
+ * lanes there would be nothing to gain by waiting, and a piece is left only if a helper is idle.
  *
  *   state of a piece   who may touch the stream's registers    what ends it
  *   NONE               the owner of the stream                 digest_help_give
- *   QUEUED             nobody                                  a helper, or the owner taking it back
- *   RUNNING            one helper                              the helper, who signals "done"
+ *   QUEUED             nobody                                  a helper, or an owner
+ *   RUNNING            whoever took it                         the same, who signals "done"
  */
 #include <pthread.h>
+#include <sched.h>
 #include <unistd.h>
 
 #include "base/digest_impl.h"
@@ -26,6 +26,7 @@ static struct {
 	struct cond work;
 	struct digests *first, **last;	/* pieces that wait */
 	unsigned queued, threads, busy, threads_max;
+	unsigned streams;		/* that may leave pieces */
 } helpers;
 
 static pthread_once_t once = PTHREAD_ONCE_INIT;
@@ -41,43 +42,100 @@ helpers_start(void)
 	helpers.threads_max = cores < 1 ? 1 : cores > HELPERS_MAX ? HELPERS_MAX : (unsigned)cores;
 }
 
-static struct digests *
-queue_take(void) REQUIRES(helpers.lock)
+/* The pieces that one thread hashes together. */
+struct batch {
+	struct digests *at[MD5_LANES];
+	unsigned n;
+};
+
+static void
+batch_add(struct batch *b, struct digests *d) REQUIRES(helpers.lock)
 {
-	struct digests *d = helpers.first;
+	CHECK_OBJ(d, DIGESTS_MAGIC);
+	assert(d->state == PIECE_QUEUED);
+	d->state = PIECE_RUNNING;
+	b->at[b->n++] = d;
+}
+
+/* The oldest of those that wait, until the batch is full. */
+static void
+batch_fill(struct batch *b) REQUIRES(helpers.lock)
+{
+	unsigned most = md5_has_lanes() ? MD5_LANES : 1;
 
 	lock_assert_held(&helpers.lock);
-	helpers.first = d->next;
-	if (helpers.first == NULL)
-		helpers.last = &helpers.first;
-	helpers.queued--;
-	d->next = NULL;
-	return d;
+	while (b->n < most && helpers.first != NULL) {
+		struct digests *d = helpers.first;
+
+		helpers.first = d->next;
+		if (helpers.first == NULL)
+			helpers.last = &helpers.first;
+		helpers.queued--;
+		d->next = NULL;
+		batch_add(b, d);
+	}
+}
+
+/* Drops the lock meanwhile. */
+static void
+batch_run(struct batch *b) REQUIRES(helpers.lock)
+{
+	lock_drop(&helpers.lock);
+	digests_step_many(b->at, b->n);
+	lock_take(&helpers.lock);
+	/* Under the lock: once it is dropped an owner may free its stream. */
+	for (unsigned i = 0; i < b->n; i++) {
+		b->at[i]->state = PIECE_NONE;
+		cond_signal(&b->at[i]->done);
+	}
+	b->n = 0;
+}
+
+/*
+ * With more streams than helpers a helper waits until a batch has come together: its owners are busy receiving, and the first of them to
+ * come back takes what waits by then.
+ */
+static unsigned
+worth_waking(void) REQUIRES(helpers.lock)
+{
+	unsigned each = helpers.streams / helpers.threads_max;
+
+	return !md5_has_lanes() || each < 1 ? 1 : each < MD5_LANES ? each : MD5_LANES;
 }
 
 static void *
 helper_main(void *arg)
 {
+	struct batch b = { .n = 0 };
+
 	lock_take(&helpers.lock);
 	for (;;) {
-		struct digests *d;
-
-		while (helpers.first == NULL)
+		while (helpers.queued < worth_waking())
 			cond_wait(&helpers.work, &helpers.lock);
-		d = queue_take();
-		CHECK_OBJ(d, DIGESTS_MAGIC);
-		assert(d->state == PIECE_QUEUED);
-		d->state = PIECE_RUNNING;
+		batch_fill(&b);
 		helpers.busy++;
-		lock_drop(&helpers.lock);
-		digests_step(d, d->piece);
-		lock_take(&helpers.lock);
+		batch_run(&b);
 		helpers.busy--;
-		d->state = PIECE_NONE;
-		/* Under the lock: once it is dropped the owner may free the stream. */
-		cond_signal(&d->done);
 	}
 	return NULL;
+}
+
+void
+digest_help_join(void)
+{
+	pthread_once(&once, helpers_start);
+	lock_take(&helpers.lock);
+	helpers.streams++;
+	lock_drop(&helpers.lock);
+}
+
+void
+digest_help_leave(void)
+{
+	lock_take(&helpers.lock);
+	assert(helpers.streams > 0);
+	helpers.streams--;
+	lock_drop(&helpers.lock);
 }
 
 bool
@@ -94,14 +152,15 @@ digest_help_give(struct digests *d, str bytes)
 		pthread_detach(thread);
 		helpers.threads++;
 	}
-	if (helpers.busy + helpers.queued < helpers.threads) {
+	if (md5_has_lanes() || helpers.busy + helpers.queued < helpers.threads) {
 		d->piece = bytes;
 		d->state = PIECE_QUEUED;
 		d->next = NULL;
 		*helpers.last = d;
 		helpers.last = &d->next;
 		helpers.queued++;
-		cond_signal(&helpers.work);
+		if (helpers.queued >= worth_waking())
+			cond_signal(&helpers.work);
 		given = true;
 	}
 	lock_drop(&helpers.lock);
@@ -127,19 +186,24 @@ queue_remove(struct digests *d) REQUIRES(helpers.lock)
 void
 digest_help_wait(struct digests *d)
 {
-	str mine = STR_NONE;
+	struct batch b = { .n = 0 };
 
 	pthread_once(&once, helpers_start);
 	lock_take(&helpers.lock);
+	/* Those that have bytes ready get the chance to leave theirs with ours. If nobody has, this takes no time. */
+	if (d->state == PIECE_QUEUED && helpers.queued < worth_waking()) {
+		lock_drop(&helpers.lock);
+		sched_yield();
+		lock_take(&helpers.lock);
+	}
 	if (d->state == PIECE_QUEUED) {
 		queue_remove(d);
-		d->state = PIECE_NONE;
-		mine = d->piece;
+		batch_add(&b, d);
+		batch_fill(&b);
+		batch_run(&b);
 	}
 	while (d->state == PIECE_RUNNING)
 		cond_wait(&d->done, &helpers.lock);
 	d->piece = STR_NONE;
 	lock_drop(&helpers.lock);
-	if (mine.len > 0)
-		digests_step(d, mine);
 }

@@ -7,6 +7,7 @@
 
 #include "base/digest.h"
 #include "base/lock.h"
+#include "base/md5.h"
 
 #define DIGESTS_MAGIC 0x44494753u
 #define DIGEST_EVP_COUNT 3	/* MD5, SHA1, SHA256 come first in enum digest_alg */
@@ -14,15 +15,16 @@
 /* Where the piece in the helpers' hands is. */
 enum piece_state {
 	PIECE_NONE,		/* nothing is out: the stream is its owner's alone */
-	PIECE_QUEUED,		/* waits for a helper; the owner may take it back */
-	PIECE_RUNNING,		/* a helper reads it, and owns the registers */
+	PIECE_QUEUED,		/* waits */
+	PIECE_RUNNING,		/* a helper, or another owner, reads it, and has the registers */
 };
 
 struct digests {
 	unsigned magic;
 	unsigned set;
 	unsigned ended;			/* algorithms whose value has been given out */
-	EVP_MD_CTX *evp[DIGEST_EVP_COUNT];
+	MD5_CTX md5;
+	EVP_MD_CTX *evp[DIGEST_EVP_COUNT];	/* of the others */
 	uint32_t crc32, crc32c;
 	uint64_t crc64;
 	bool help;
@@ -33,10 +35,14 @@ struct digests {
 	struct cond done;
 };
 
-/* Hash the bytes right here. */
+/* Hash the bytes right here; those of several streams side by side, n <= MD5_LANES. */
 void digests_step(struct digests *, str bytes);
+void digests_step_many(struct digests *const d[], unsigned n);	/* their pieces */
 
-/* digest_help.c: hand a piece to a helper, false if none is free. The stream has none out. */
+/* digest_help.c: one stream more, or less, that leaves pieces to others. */
+void digest_help_join(void);
+void digest_help_leave(void);
+/* Leave a piece to others, false if too many wait already. The stream has none out. */
 bool digest_help_give(struct digests *, str bytes);
-/* Until no helper holds a piece of this stream; a piece that none has begun is hashed here. */
+/* Until nobody else holds a piece of this stream; a piece that none has begun is hashed here, together with others that wait. */
 void digest_help_wait(struct digests *);

@@ -9,6 +9,7 @@
 
 #include "base/crc_impl.h"
 #include "base/digest.h"
+#include "base/md5.h"
 #include "base/mem.h"
 #include "base/text.h"
 
@@ -212,6 +213,43 @@ TEST(stream_with_helpers)
 		REQUIRE(pthread_create(&t[i], NULL, stream_thread, (void *)(uintptr_t)(i + 1)) == 0);
 	for (size_t i = 0; i < COUNT(t); i++)
 		pthread_join(t[i], NULL);
+}
+
+/* Streams hashed side by side, of lengths that differ and may end within a block, are what each is alone. */
+TEST(md5_together)
+{
+	enum { ROUNDS = 5, MOST = 4096 };
+	char *p = noise(MD5_LANES * ROUNDS * MOST, 11);
+	uint64_t chance = 12;
+
+	for (unsigned n = 0; n <= MD5_LANES; n++) {
+		struct { MD5_CTX md5; char *begin; size_t len; } s[MD5_LANES];
+		MD5_CTX *md5[MD5_LANES];
+		str bytes[MD5_LANES];
+		uint8_t got[16], want[16];
+
+		for (unsigned i = 0; i < n; i++) {
+			md5_init(md5[i] = &s[i].md5);
+			s[i].begin = p + i * ROUNDS * MOST;
+			s[i].len = 0;
+		}
+		for (unsigned round = 0; round < ROUNDS; round++) {
+			for (unsigned i = 0; i < n; i++) {
+				/* Whole blocks at first, so that the lanes are used. */
+				size_t len = next(&chance) % MOST & ~(round < ROUNDS / 2 ? (size_t)63 : 0);
+
+				bytes[i] = str_n(s[i].begin + s[i].len, len);
+				s[i].len += len;
+			}
+			md5_add_many(md5, bytes, n);
+		}
+		for (unsigned i = 0; i < n; i++) {
+			md5_end(&s[i].md5, got);
+			digest_once(DIGEST_MD5, str_n(s[i].begin, s[i].len), want);
+			EXPECT_STR("md5", str_n(got, 16), str_n(want, 16));
+		}
+	}
+	free(p);
 }
 
 TEST(empty_set_and_unread_stream)
