@@ -14,7 +14,8 @@
 static err
 exchange(struct api_req *rq, str token, uint64_t duration_s, struct pairs attributes, enum credentials_form form)
 {
-	struct key_new new = { .org = rq->org, .duration_s = duration_s, .attributes = attributes, .session = KEY_WITH_SESSION };
+	struct key_new new = { .org = rq->org, .duration_s = duration_s, .attributes = attributes,
+		.session = form == CREDENTIALS_CONTAINER ? KEY_WITH_SESSION : KEY_WITHOUT_SESSION };	/* the other has no place for it */
 	struct principal who = { .org = rq->org };
 	str iss, sub;
 

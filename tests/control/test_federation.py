@@ -117,6 +117,7 @@ def test_oidc(store, api, org, provider, alg):
     assert answer.status_code == 200, answer.text
     made = answer.json()
     assert made["principalName"] == f"role/{provider.url}:repo:team/app" and made["expiry"] > "2026"
+    store.client(aws_access_key_id=made["accessKeyId"], aws_secret_access_key=made["secretKey"]).list_buckets()
     asked = provider.asked
     assert exchange(api, org, token).status_code == 200 and provider.asked == asked		# keys are cached
 

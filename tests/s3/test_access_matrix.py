@@ -320,6 +320,9 @@ class Row:
         self.cell("allow, wrong region", passes, w.key, region="mars-north-9")
         if not self.row.get("form"):
             self.cell("allow, presigned", passes, w.key, how="presigned")
+            if not self.row.get("open"):
+                self.cell("allow, expired key, presigned", (400, "ExpiredToken"), w.expired, how="presigned")
+                self.cell("suspended key, presigned", DENIED, w.suspended, how="presigned")
         if not self.row.get("open"):
             self.cell("allow, expired key", (400, "ExpiredToken"), w.expired)
             self.cell("suspended key", DENIED, w.suspended)
