@@ -1,6 +1,9 @@
 """Requests at the edge of what clients send: stray sub-resources, owners that are expected, checksums that nobody knows."""
 import pytest
 
+from s3lib import refused
+
+
 
 @pytest.fixture
 def made(s3, raw, bucket):
@@ -43,6 +46,19 @@ def test_expected_owner(s3, raw, made):
     source = {"x-amz-copy-source": f"{made}/k"}
     fails(raw.call("PUT", made, "c", headers={**source, "x-amz-source-expected-bucket-owner": "123456789012"}), 403, "AccessDenied")
     assert raw.call("PUT", made, "c", headers={**source, "x-amz-source-expected-bucket-owner": owner}).status == 200
+
+
+def test_default_size_of_transitions(s3, made):
+    """Terraform waits until it reads this back."""
+    rules = {"Rules": [{"ID": "r", "Status": "Enabled", "Filter": {"Prefix": "x/"}, "Expiration": {"Days": 9}}]}
+    put = lambda size: s3.put_bucket_lifecycle_configuration(Bucket=made, LifecycleConfiguration=rules, TransitionDefaultMinimumObjectSize=size)
+    assert put("all_storage_classes_128K")["TransitionDefaultMinimumObjectSize"] == "all_storage_classes_128K"
+    got = s3.get_bucket_lifecycle_configuration(Bucket=made)
+    assert (got["Rules"], got["TransitionDefaultMinimumObjectSize"]) == (rules["Rules"], "all_storage_classes_128K")
+    with refused("NotImplemented", 501):
+        put("varies_by_storage_class")
+    with refused("InvalidRequest", 400):
+        put("none")
 
 
 def test_unknown_checksum(raw, made):
