@@ -4,7 +4,6 @@ import pytest
 from s3lib import refused
 
 
-
 @pytest.fixture
 def made(s3, raw, bucket):
     s3.put_object(Bucket=bucket, Key="k", Body=b"bytes")
