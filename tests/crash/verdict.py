@@ -9,6 +9,17 @@ from s3lib import Client
 from workload import CREATE, GONE, NS, Control, State
 
 
+def runs(body):
+    """Whose bytes these are, as content() makes them: where a run of one write's bytes begins, and the first four of its unit."""
+    found, last = [], None
+    for at in range(0, len(body), 32):
+        unit = body[at:at + 32]
+        if unit != last and not (len(unit) < 32 and (last or b"").startswith(unit)):
+            found.append((at, unit[:4].hex()))
+        last = unit
+    return f"{len(body)} bytes, runs at {found[:6]}"
+
+
 class Verdict:
     """faults: one sentence each. Whatever goes wrong while looking is a fault too, never an exception."""
 
@@ -40,7 +51,7 @@ class Verdict:
         assert answer.status == 200, answer
         state = State(answer.body)
         etag = answer.headers["etag"].strip('"')
-        assert "-" in etag or etag == state.md5, f"ETag {etag}, but the bytes have {state.md5}"
+        assert "-" in etag or etag == state.md5, f"ETag {etag}, but the bytes have {state.md5}: {runs(answer.body)}; {answer.headers}"
         tags = self.client.call("GET", self.bucket, key, query={"tagging": ""})
         assert tags.status == 200, tags
         pairs = re.findall(rb"<Key>([^<]*)</Key><Value>([^<]*)</Value>", tags.body)

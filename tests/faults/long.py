@@ -1,6 +1,6 @@
 """Power cuts and failing calls until the time is over; then what was done, and what was found.
 
-    tests/faults/run --minutes 60 --seed 7
+    tests/faults/run --minutes 60 --seed 7 [--only server-cuts]
 """
 import argparse
 import json
@@ -13,11 +13,15 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 
 import blob_cuts  # noqa: E402
 import blob_faults  # noqa: E402
+import server_cuts  # noqa: E402
+import server_faults  # noqa: E402
 
 CAMPAIGNS = {
-    "blob store, power cuts": lambda build, seed: blob_cuts.campaign(build, seed, runs=20, cuts=200),
-    "blob store, power cuts at every moment": lambda build, seed: blob_cuts.campaign(build, seed, runs=20, cuts=300, steps=3, threads=2),
-    "blob store, every Nth call": lambda build, seed: blob_faults.campaign(build, seed),
+    "blob-cuts": lambda build, seed: blob_cuts.campaign(build, seed, runs=20, cuts=200),
+    "blob-cuts-short": lambda build, seed: blob_cuts.campaign(build, seed, runs=20, cuts=300, steps=3, threads=2),
+    "blob-calls": lambda build, seed: blob_faults.campaign(build, seed),
+    "server-cuts": lambda build, seed: server_cuts.campaign(build, seed, runs=5, cuts=60),
+    "server-calls": lambda build, seed: server_faults.campaign(build, seed, growth=1.5),
 }
 
 
@@ -26,12 +30,14 @@ def main():
     parser.add_argument("--minutes", type=float, default=60)
     parser.add_argument("--seed", default=str(int(time.time())))
     parser.add_argument("--build", default="build")
+    parser.add_argument("--only", choices=CAMPAIGNS, help="this one alone")
     parser.add_argument("--json", help="write the summary here")
     arguments = parser.parse_args()
     build, end, turn = os.path.abspath(arguments.build), time.monotonic() + 60 * arguments.minutes, 0
-    totals = {name: {} for name in CAMPAIGNS}
+    chosen = {n: c for n, c in CAMPAIGNS.items() if arguments.only in (None, n)}
+    totals = {name: {} for name in chosen}
     while turn == 0 or time.monotonic() < end:
-        for name, campaign in CAMPAIGNS.items():
+        for name, campaign in chosen.items():
             for what, value in campaign(build, f"{arguments.seed}-{turn}").items():
                 totals[name][what] = totals[name].get(what, type(value)()) + value
         turn += 1

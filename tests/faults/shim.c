@@ -40,6 +40,7 @@
 enum call {
 	CALL_OPEN = 1, CALL_READ = 2, CALL_WRITE = 4, CALL_SYNC = 8, CALL_RENAME = 16, CALL_ALLOCATE = 32, CALL_UNLINK = 64,
 	CALL_MKDIR = 128, CALL_TRUNCATE = 256, CALL_CHANGE = 512,	/* an open that wants to write */
+	CALL_MEMORY = 1024,	/* malloc and its kin: of any place */
 };
 
 struct control {
@@ -571,6 +572,20 @@ do_mkdir(int at, const char *name, mode_t mode)
 
 EXPORT int mkdir(const char *name, mode_t mode) { return do_mkdir(AT_FDCWD, name, mode); }
 EXPORT int mkdirat(int at, const char *name, mode_t mode) { return do_mkdir(at, name, mode); }
+
+/* ---- memory ---- */
+
+extern void *__libc_malloc(size_t), *__libc_calloc(size_t, size_t), *__libc_realloc(void *, size_t);
+
+static int
+no_memory(void)
+{
+	return control != NULL && control->calls & CALL_MEMORY && fault(CALL_MEMORY, "") != 0;
+}
+
+EXPORT void *malloc(size_t n) { return no_memory() ? NULL : __libc_malloc(n); }
+EXPORT void *calloc(size_t n, size_t size) { return no_memory() ? NULL : __libc_calloc(n, size); }
+EXPORT void *realloc(void *p, size_t n) { return no_memory() ? NULL : __libc_realloc(p, n); }
 
 /* ---- the wall clock ---- */
 

@@ -4,11 +4,11 @@ import mmap
 import os
 import struct
 
-CALLS = {"open": 1, "read": 2, "write": 4, "sync": 8, "rename": 16, "allocate": 32, "unlink": 64, "mkdir": 128, "truncate": 256, "change": 512}
+CALLS = {"open": 1, "read": 2, "write": 4, "sync": 8, "rename": 16, "allocate": 32, "unlink": 64, "mkdir": 128, "truncate": 256, "change": 512, "memory": 1024}
 SHORT = 1000
 FORM = struct.Struct("<IIIIQQQ64sq")
 MAGIC = 0x46415553
-ERRORS = {"EIO": errno.EIO, "ENOSPC": errno.ENOSPC, "EROFS": errno.EROFS, "EMFILE": errno.EMFILE, "EINTR": errno.EINTR, "short": SHORT}
+ERRORS = {"EIO": errno.EIO, "ENOSPC": errno.ENOSPC, "EROFS": errno.EROFS, "EMFILE": errno.EMFILE, "ENOMEM": errno.ENOMEM, "EINTR": errno.EINTR, "short": SHORT}
 
 
 class Control:
