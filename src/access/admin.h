@@ -29,7 +29,8 @@
 /*
  * The key that secrets in this index are encrypted under. From CAISSON_MASTER_KEY (64 hex digits), else from the file "path", which
  * the first start makes (0600; -EACCES if others may read it). Brings an interrupted rotation to its end. With CAISSON_MASTER_KEY_OLD
- * beside CAISSON_MASTER_KEY, an index under the old key is re-encrypted. -EKEYREJECTED: the index is under another key; -EINVAL: not a key.
+ * beside CAISSON_MASTER_KEY, an index under the old key is re-encrypted. Both variables are overwritten with stars. -EKEYREJECTED: the
+ * index is under another key; -EINVAL: not a key.
  */
 err access_master_key(struct kv *, const char *path, uint8_t ret[32]);
 /* A new key in the file; every secret re-encrypted in one batch. -ENOTSUP when the key comes from the environment. */

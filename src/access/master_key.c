@@ -212,6 +212,16 @@ key_from_file(struct kv *kv, const char *path, const char *path_new, uint8_t ret
 	return file_rename(path_new, path);
 }
 
+/* What was read does not stay in the environment, which core files and children have. That there was a key can still be seen. */
+static void
+env_hide(const char *name)
+{
+	char *text = getenv(name);
+
+	if (text != NULL)
+		memset(text, '*', strlen(text));
+}
+
 err_v
 access_master_key(struct kv *kv, const char *path, uint8_t ret[32])
 {
@@ -223,6 +233,8 @@ access_master_key(struct kv *kv, const char *path, uint8_t ret[32])
 		TRY(key_from_env(kv, text, key));
 	else
 		TRY(key_from_file(kv, path, arena_fmt(mem, "%s.new", path).p, key));
+	env_hide("CAISSON_MASTER_KEY");
+	env_hide("CAISSON_MASTER_KEY_OLD");
 	memcpy(ret, key, 32);
 	OPENSSL_cleanse(key, sizeof(key));
 	return ERR_OK;

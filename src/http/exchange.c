@@ -9,7 +9,7 @@
 #include "base/private.h"
 #include "http/session.h"
 
-#define SPARES_MAX 64u		/* kept for the next request, of a server */
+#define SPARES_MAX 256u		/* kept for the next request, of a server: new ones are mapped */
 
 void
 exchanges_init(struct exchanges *e)

@@ -22,7 +22,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(
 
 from api import Api  # noqa: E402
 from signing import Request  # noqa: E402
-from store import TOP  # noqa: E402
+from store import TOP, Store  # noqa: E402
 from test_federation import Key, Provider  # noqa: E402
 from uploads import sse  # noqa: E402
 
@@ -168,12 +168,14 @@ class Busy:
         return self
 
 
+def release(build):
+    """The sanitizer keeps what was freed: its memory is not looked at."""
+    return "build" if "asan" in build and os.path.exists(os.path.join(TOP, "build/caisson")) else build
+
+
 @pytest.fixture(scope="module")
 def busy(build):
-    """Of a release build: the sanitizer keeps what was freed."""
-    from store import Store
-    build = "build" if "asan" in build and os.path.exists(os.path.join(TOP, "build/caisson")) else build
-    store = Store(build, "--log-level", "debug", "--access-log", "-", "--sse-c-plain-http", "true", "--inline-max", "512", "--workers", "8",
+    store = Store(release(build), "--log-level", "debug", "--access-log", "-", "--sse-c-plain-http", "true", "--inline-max", "512", "--workers", "8",
                   "--workers-small", "2")
     yield Busy(store).everything()
     store.close()
@@ -218,6 +220,21 @@ def core(pid):
                 left -= len(piece)
                 data += [p for p in (piece[i:i + PAGE] for i in range(0, len(piece), PAGE)) if any(p)]
             yield name or "anonymous", b"".join(data)
+
+
+def test_core_with_the_key_in_the_environment(build):
+    known, keys = Secrets(), [secrets.token_bytes(32) for _ in range(2)]
+    for i, key in enumerate(keys):
+        known.add(f"master key {i}", key)
+    store = Store(release(build), environment={"CAISSON_MASTER_KEY": keys[0].hex()})
+    store.stop()
+    store.environment = {"CAISSON_MASTER_KEY": keys[1].hex(), "CAISSON_MASTER_KEY_OLD": keys[0].hex()}
+    store.start()
+    store.client().list_buckets()
+    assert [f for where, data in core(store.process.pid) for f in known.found(data, where)] == []
+    with open(f"/proc/{store.process.pid}/environ", "rb") as environ:
+        assert known.found(environ.read(), "environ") == []
+    store.close()
 
 
 def test_core(busy):
