@@ -4,6 +4,7 @@
     tools/bench --only reads,writes --seconds 5 --rounds 5
     tools/bench --peer garage=http://127.0.0.1:3900,KEY,SECRET
     tools/bench --short            smoke test: every row, seconds, figures that mean nothing
+    tools/bench --keys 10000000 --docs docs/performance.md
 
 Contenders of one workload take turns, round by round, since machines are noisy: compare ratios, not absolute numbers. Load comes from
 wrk with presigned URLs. Prints a table; writes bench.json and bench.svg into --out. Nothing timed here gates CI.
@@ -11,18 +12,20 @@ What each row is measured against, and the last quiet run: docs/performance.md.
 """
 import argparse
 import os
+import re
 import shutil
+import subprocess
+import sys
 
 import background
 import calls
 import keys
 import reads
 import writes
-from contender import BUCKET, TOP, Caisson, has, peer, start_nginx
-from contender import CREATE
+from contender import BUCKET, CREATE, TOP, Caisson, has, peer, start_nginx
 from report import Table
 
-SUITES = ("reads", "writes", "calls", "keys", "background")
+SUITES = ("reads", "writes", "calls", "keys", "background", "policies")
 
 
 def parse(argv):
@@ -35,6 +38,7 @@ def parse(argv):
     parser.add_argument("--peer", type=peer, action="append", default=[], metavar="NAME=URL,KEY,SECRET", help="another S3 endpoint")
     parser.add_argument("--data", help="folder for data, on the disk to be measured (default: bench/data)")
     parser.add_argument("--out", default=os.path.join(TOP, "bench", "out"), help="folder for bench.json and bench.svg")
+    parser.add_argument("--docs", metavar="FILE", help="put the table into this document too (docs/performance.md)")
     parser.add_argument("--only", default=",".join(SUITES), help="of " + ", ".join(SUITES))
     arguments = parser.parse_args(argv)
     long, short = {"seconds": 4, "rounds": 3, "keys": 10 ** 6}, {"seconds": 1, "rounds": 1, "keys": 10 ** 4}
@@ -74,6 +78,19 @@ def side_by_side(table, arguments, folder):
             c.stop()
 
 
+def policies(table, arguments):
+    """A GET under thirty statements, in instructions."""
+    done = subprocess.run([sys.executable, os.path.join(TOP, "bench", "policy_cost.py"), "--build", arguments.build],
+                          capture_output=True, text=True)
+    found = re.search(r"(\d+) without policies, (\d+) with", done.stdout)
+    if not found:
+        print("policies: " + done.stderr.strip().split("\n")[-1], file=sys.stderr)
+        return
+    none, some = map(int, found.groups())
+    table.add("GET under 30 statements", "caisson", "instr.", [some], reference=none, ratio_most=1.1,
+              note="10 of the organization, 20 of the bucket; ratio to one that allows everything")
+
+
 def main(argv=None):
     arguments = parse(argv)
     folder = os.path.abspath(arguments.data or os.path.join(TOP, "bench", "data"))
@@ -88,10 +105,14 @@ def main(argv=None):
             keys.run(table, arguments, folder)
         if "background" in arguments.only:
             background.run(table, arguments, folder)
+        if "policies" in arguments.only:
+            policies(table, arguments)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     table.show()
     table.write(arguments.out)
+    if arguments.docs:
+        table.into(arguments.docs)
     print(f"\nwritten: {os.path.relpath(arguments.out)}/bench.json, bench.svg")
     return table
 

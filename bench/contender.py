@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import urllib.request
 
 TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 sys.path[:0] = [os.path.join(TOP, "tests"), os.path.join(TOP, "bench")]
@@ -95,11 +96,13 @@ class Caisson(Contender):
         subprocess.run([os.path.join(self.build, "bench", "load_keys"), self.store.data, bucket, str(count), str(age_days)], check=True,
                        stdout=subprocess.DEVNULL)
 
-    def metrics(self):
-        import urllib.request
-        with urllib.request.urlopen(self.store.control + "/metrics", timeout=60) as answer:
-            text = answer.read().decode()
-        return {m.group(1): float(m.group(2)) for m in re.finditer(r"^(caisson\S*) (\S+)$", text, re.M)}
+    def control(self, method, path):
+        request = urllib.request.Request(self.store.control + path, method=method, headers={"Authorization": f"Bearer {self.store.token}"})
+        with urllib.request.urlopen(request, timeout=60) as answer:
+            return answer.read().decode()
+
+    def metric(self, name):
+        return float(re.search(rf"^{name} (\S+)$", self.control("GET", "/metrics"), re.M).group(1))
 
 
 def start_nginx(root, folder):

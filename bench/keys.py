@@ -80,7 +80,7 @@ def run(table, arguments, folder):
         starts += [caisson.restart() for _ in range(2)]
         table.add("start", "caisson", "s", starts, most=2, note=f"with {sum(counts):,} objects, to the line that says ready")
         lists(table, arguments, caisson, counts)
-        cache = caisson.metrics()["caisson_index_memory_bytes"] / (1 << 20)
+        cache = caisson.metric("caisson_index_memory_bytes") / (1 << 20)
         rss = caisson.memory_mib("VmRSS")
         table.add("memory after listing all that", "caisson", "MiB", [rss - cache], most=64, peak=caisson.peak_mib(),
                   note=f"resident {rss:.0f} MiB, without {cache:.0f} MiB of caches of the index")

@@ -7,6 +7,9 @@ import statistics
 import sys
 
 
+MARKS = "<!-- begin of the table: tools/bench --docs -->", "<!-- end of the table -->"
+
+
 class Table:
     def __init__(self):
         self.rows = []
@@ -49,6 +52,28 @@ class Table:
             model = next((line.split(":", 1)[1].strip() for line in info if line.startswith("model name")), platform.machine())
         return {"time": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"), "cpus": os.cpu_count(), "cpu": model,
                 "kernel": platform.release(), "load_before": self.load}
+
+    def markdown(self):
+        """For docs/performance.md."""
+        m = self.machine()
+        out = [f"{m['time'][:10]}, {m['cpus']} CPUs ({m['cpu']}), Linux {m['kernel']}, load average {m['load_before']:.1f} before the run.", "",
+               "| workload | who | median | lowest to highest | ratio | target | met | CPU | peak MiB | |",
+               "| --- | --- | ---: | --- | ---: | --- | --- | --- | ---: | --- |"]
+        for r in self.rows:
+            number = lambda value, form: format(value, form) if value is not None else ""
+            out.append(f"| {r['workload']} | {r['contender']} | {r['median']:,.4g} {r['unit']} | {min(r['runs']):,.4g} to "
+                       f"{max(r['runs']):,.4g} | {number(r['ratio'], '.2f')} | {self.target(r)} | "
+                       f"{ {True: 'yes', False: '**no**', None: ''}[r['met']] } | {r['cpu']} | {number(r['peak_mib'], '.0f')} | {r['note']} |")
+        return "\n".join(out) + "\n"
+
+    def into(self, path):
+        """Replace what stands between the two marks in a document."""
+        with open(path) as file:
+            before, _, rest = file.read().partition(MARKS[0] + "\n")
+        _, mark, after = rest.partition(MARKS[1])
+        assert mark, f"no marks in {path}"
+        with open(path, "w") as file:
+            file.write(before + MARKS[0] + "\n" + self.markdown() + MARKS[1] + after)
 
     def write(self, folder):
         os.makedirs(folder, exist_ok=True)
