@@ -25,6 +25,7 @@
 #include "control/oidc.h"
 #include "first_start.h"
 #include "job/jobs.h"
+#include "meta/touch.h"
 #include "notify.h"
 #include "s3/dispatch.h"
 #include "s3/expiry.h"
@@ -181,6 +182,7 @@ fill_store(struct server *s)
 	t->region = c->region;
 	t->buckets_max = (unsigned)c->buckets_max;
 	t->sse_c_plain_http = c->sse_c_plain_http;
+	t->touch = touch_new((uint32_t)c->lifecycle_day_seconds);
 	t->access_form = c->access_log_format == 0 ? ACCESS_TEXT : ACCESS_JSON;
 	t->observe = s3_metrics_observe;
 }
@@ -232,6 +234,7 @@ start_servers(struct server *s)
 	s->control.blobs = s->store.blobs;
 	s->control.access = s->store.access;
 	s->control.audit = s->store.audit;
+	s->control.touch = s->store.touch;
 	s->control.pool = s->pool;
 	s->control.metrics = s3_metrics_render;
 	TRY(http_server_start("s3", &s->s3_listener, s->tls, &l, s->pool, &s3, &s->s3_server));
@@ -248,9 +251,12 @@ start_jobs(struct server *s)
 	struct jobs_options o = {
 		.catalog = s->store.catalog, .blobs = s->store.blobs, .threads = (unsigned)c->job_threads,
 		.interval_ms = { [JOB_sweep] = c->sweep_interval, [JOB_reaper] = c->reap_interval,
-			[JOB_lifecycle] = c->lifecycle_interval, [JOB_scrub] = c->scrub_interval },
-		.rate = { [JOB_reaper] = c->reap_rate, [JOB_lifecycle] = c->lifecycle_rate, [JOB_scrub] = c->scrub_rate },
+			[JOB_lifecycle] = c->lifecycle_interval, [JOB_scrub] = c->scrub_interval, [JOB_touch] = c->touch_interval,
+			[JOB_age] = c->age_interval },
+		.rate = { [JOB_reaper] = c->reap_rate, [JOB_lifecycle] = c->lifecycle_rate, [JOB_scrub] = c->scrub_rate,
+			[JOB_age] = c->age_rate },
 		.reap_grace_ms = c->reap_grace, .day_seconds = (uint32_t)c->lifecycle_day_seconds, .data_dir = c->data_dir,
+		.touch = s->store.touch,
 	};
 
 	jobs_start(&o, &s->jobs);
@@ -284,6 +290,7 @@ server_close(struct server *s, uint64_t drain_ms)
 	tls_close(&s->tls);
 	signing_cache_free(&s->store.signing);
 	expiry_free(&s->store.expiry);
+	touch_free(&s->store.touch);
 	oidc_free(&s->control.oidc);
 	access_close(&s->store.access);
 	audit_close(&s->store.audit);

@@ -25,21 +25,38 @@ usage_row(struct arena *a, json_t *list, const char *type, int64_t value, bool b
 	    bytes ? human(a, (uint64_t)value) : json_incref(text)));
 }
 
+/* Of the class STANDARD, by last access. */
+static void
+add_ages(struct arena *a, json_t *list, const struct bucket_usage *u, const struct bucket_ages *ages)
+{
+	static const char *const objects[AGE_COUNT] = { "STANDARD_HOT_OBJECTS", "STANDARD_WARM_OBJECTS", "STANDARD_COLD_OBJECTS" };
+	static const char *const bytes[AGE_COUNT] = { "STANDARD_HOT_BYTES", "STANDARD_WARM_BYTES", "STANDARD_COLD_BYTES" };
+	struct bucket_split s = bucket_split(u, ages);
+
+	for (int i = 0; i < AGE_COUNT; i++) {
+		usage_row(a, list, objects[i], s.objects[i], false);
+		usage_row(a, list, bytes[i], s.bytes[i], true);
+	}
+}
+
 static err
 usage(struct api_req *rq, const struct bucket *b, json_t **ret)
 {
 	static const char *const objects[CLASS_COUNT] = { "STANDARD_OBJECTS", "STANDARD_IA_OBJECTS" };
 	static const char *const bytes[CLASS_COUNT] = { "STANDARD_BYTES", "STANDARD_IA_BYTES" };
+	struct bucket_ages ages;
 	struct bucket_usage u;
 	json_t *list;
 
 	TRY(catalog_usage(rq->control->catalog, b->space, rq->arena, &u));
+	TRY(catalog_ages(rq->control->catalog, b->space, rq->arena, &ages));
 	list = json_array();
 	for (int c = 0; c < CLASS_COUNT; c++) {
 		usage_row(rq->arena, list, objects[c], u.objects[c], false);
 		usage_row(rq->arena, list, bytes[c], u.bytes[c], true);
 	}
 	usage_row(rq->arena, list, "UPLOADS_BYTES", u.uploads_bytes, true);
+	add_ages(rq->arena, list, &u, &ages);
 	*ret = list;
 	return ERR_OK;
 }

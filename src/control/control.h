@@ -15,6 +15,7 @@
 #include "meta/catalog.h"
 
 struct oidc;
+struct touch;
 struct jobs;
 
 struct control {
@@ -23,6 +24,7 @@ struct control {
 	struct access *access;
 	struct audit *audit;			/* may be NULL */
 	struct jobs *jobs;			/* background work */
+	struct touch *touch;			/* notes of reads */
 	struct oidc *oidc;			/* control/oidc.h */
 	const char *master_key_file;
 	struct pool *pool;			/* workers of the data listener */

@@ -9,11 +9,19 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "base/log.h"
 #include "base/mem.h"
 #include "control/health.h"
 #include "job/jobs.h"
+#include "meta/touch.h"
 
 #define METRICS_MAX (4u << 20)
+#define BUCKETS_SHOWN 1000u
+
+enum figure {
+	HOT_OBJECTS, WARM_OBJECTS, COLD_OBJECTS, ARCHIVE_OBJECTS, HOT_BYTES, WARM_BYTES, COLD_BYTES, ARCHIVE_BYTES, UPLOADS_BYTES,
+	CAP_BYTES, FIGURE_COUNT
+};
 
 enum metric_kind { GAUGE, COUNTER };
 
@@ -148,10 +156,83 @@ job_metrics(struct control *c, struct buf *out)
 	}
 }
 
+/* Sums of a bucket; each figure of a family stands under one head. */
+static const struct { const char *family, *class; enum figure figure; } bucket_rows[] = {
+	{ "objects", "hot", HOT_OBJECTS }, { "objects", "warm", WARM_OBJECTS }, { "objects", "cold", COLD_OBJECTS },
+	{ "objects", "archive", ARCHIVE_OBJECTS },
+	{ "bytes", "hot", HOT_BYTES }, { "bytes", "warm", WARM_BYTES }, { "bytes", "cold", COLD_BYTES },
+	{ "bytes", "archive", ARCHIVE_BYTES }, { "bytes", "uploads", UPLOADS_BYTES }, { "cap_bytes", NULL, CAP_BYTES },
+};
+
+static err
+bucket_figures(struct control *c, const struct bucket *b, struct arena *a, uint64_t ret[FIGURE_COUNT])
+{
+	struct bucket_usage u;
+	struct bucket_ages ages;
+	struct bucket_split s;
+
+	TRY(catalog_usage(c->catalog, b->space, a, &u));
+	TRY(catalog_ages(c->catalog, b->space, a, &ages));
+	s = bucket_split(&u, &ages);
+	ret[HOT_OBJECTS] = (uint64_t)s.objects[AGE_HOT];
+	ret[WARM_OBJECTS] = (uint64_t)s.objects[AGE_WARM];
+	ret[COLD_OBJECTS] = (uint64_t)s.objects[AGE_COLD];
+	ret[ARCHIVE_OBJECTS] = (uint64_t)u.objects[CLASS_STANDARD_IA];
+	ret[HOT_BYTES] = (uint64_t)s.bytes[AGE_HOT];
+	ret[WARM_BYTES] = (uint64_t)s.bytes[AGE_WARM];
+	ret[COLD_BYTES] = (uint64_t)s.bytes[AGE_COLD];
+	ret[ARCHIVE_BYTES] = (uint64_t)u.bytes[CLASS_STANDARD_IA];
+	ret[UPLOADS_BYTES] = (uint64_t)u.uploads_bytes;
+	ret[CAP_BYTES] = b->capacity_cap;
+	return ERR_OK;
+}
+
+/* The first BUCKETS_SHOWN by name: a page must stay one. caisson bucket list has all. */
+static err
+bucket_metrics(struct control *c, struct buf *out)
+{
+	AUTO(arena_free) struct arena *a = arena_new(256u << 10, 16u << 20);
+	uint64_t (*figures)[FIGURE_COUNT];
+	struct bucket *b;
+	unsigned n;
+	bool more;
+
+	TRY(catalog_bucket_list(c->catalog, STR_NONE, STR_NONE, STR_NONE, BUCKETS_SHOWN, a, &b, &n, &more));
+	figures = arena_alloc(a, arena_mul(sizeof(*figures), n + 1));
+	for (unsigned i = 0; i < n; i++)
+		TRY(bucket_figures(c, &b[i], a, figures[i]));
+	for (size_t k = 0; k < COUNT(bucket_rows); k++) {
+		const char *family = bucket_rows[k].family;
+
+		if (k == 0 || strcmp(family, bucket_rows[k - 1].family) != 0)
+			buf_addf(out, "# HELP caisson_bucket_%s Of a bucket, by class of age.\n# TYPE caisson_bucket_%s gauge\n", family,
+			    family);
+		for (unsigned i = 0; i < n; i++) {
+			buf_addf(out, "caisson_bucket_%s{bucket=\"%.*s\"", family, STR_FMT(b[i].name));
+			if (bucket_rows[k].class != NULL)
+				buf_addf(out, ",class=\"%s\"", bucket_rows[k].class);
+			buf_addf(out, "} %" PRIu64 "\n", figures[i][bucket_rows[k].figure]);
+		}
+	}
+	metric(out, "caisson_buckets_hidden", GAUGE, "1 if there are more buckets than this page shows.", more);
+	return ERR_OK;
+}
+
+static void
+touch_metrics(struct control *c, struct buf *out)
+{
+	struct touch_stats s;
+
+	touch_stats(c->touch, &s);
+	metric(out, "caisson_reads_noted_total", COUNTER, "First reads of an object on a day.", s.noted);
+	metric(out, "caisson_reads_dropped_total", COUNTER, "Reads that were not noted because the queue was full.", s.dropped);
+}
+
 void
 health_metrics(struct control *c, struct http_req *rq)
 {
 	AUTO(buf_done) struct buf out = { 0 }, why = { 0 };
+	err_v e;
 
 	buf_init(&out, METRICS_MAX);
 	buf_init(&why, 4096);
@@ -164,6 +245,10 @@ health_metrics(struct control *c, struct http_req *rq)
 	engine_metrics(c, &out);
 	audit_metrics(c, &out);
 	job_metrics(c, &out);
+	touch_metrics(c, &out);
+	e = bucket_metrics(c, &out);
+	if (!err_ok(e))
+		log_warn("metrics without buckets: error %d %s", e.code, err_context());
 	if (c->metrics != NULL)
 		c->metrics(&out);
 	health_answer(rq, 200, STR("text/plain; version=0.0.4"), buf_str(&out));

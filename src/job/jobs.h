@@ -20,6 +20,7 @@ enum job_kind {
 };
 
 struct jobs;
+struct touch;
 
 /* Rates are per second and job, 0: as fast as it goes. Intervals are between the end of a pass and the next, 0: only when called. */
 struct jobs_options {
@@ -30,6 +31,7 @@ struct jobs_options {
 	uint64_t rate[JOB_COUNT];	/* in the job's unit */
 	uint64_t reap_grace_ms;		/* how long the dead stay: longer than any download begun before */
 	uint32_t day_seconds;		/* a lifecycle day */
+	struct touch *touch;		/* meta/touch.h */
 	str data_dir;			/* whose small files go into backups too */
 };
 

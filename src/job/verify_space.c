@@ -588,11 +588,35 @@ visit_config(struct space *s, str row, str value)
 		tell_row(s, row, "a configuration of a bucket that is gone");
 }
 
+/* The day of a read may be without its object: it is a hint. */
+static void
+visit_touch(struct space *s, str row, str value)
+{
+	char key[OBJECT_KEY_MAX];
+	size_t len;
+	str rest;
+
+	if (!row_object_key(row, ROW_TOUCH, key, &len, &rest) || !str_empty(rest) || value.len != sizeof(uint32_t))
+		tell_row(s, row, "not the day of a read");
+	else if (s->has_head && s->head.state == BUCKET_DELETED)
+		tell_row(s, row, "the day of a read in a bucket that is gone");
+}
+
+static void
+visit_ages(struct space *s, str row, str value)
+{
+	int64_t n[KV_COUNTERS_MAX];
+
+	if (row.len != 1 || !kv_counters(value, n, KV_COUNTERS_MAX))
+		tell_row(s, row, "not counters");
+}
+
 static const struct { enum row_kind kind; void (*visit)(struct space *, str row, str value); } visits[] = {
 	{ ROW_OBJECT, visit_object },		/* the most frequent first */
 	{ ROW_LINK, visit_link }, { ROW_VERSION, visit_older }, { ROW_PART, visit_part }, { ROW_BLOB, visit_part_blob },
 	{ ROW_DEAD, visit_dead }, { ROW_UPLOAD, visit_upload }, { ROW_PENDING, visit_pending }, { ROW_TOKEN, visit_token },
-	{ ROW_COUNTERS, visit_counters }, { ROW_HEAD, visit_head }, { ROW_CONFIG, visit_config },
+	{ ROW_TOUCH, visit_touch }, { ROW_AGES, visit_ages }, { ROW_COUNTERS, visit_counters }, { ROW_HEAD, visit_head },
+	{ ROW_CONFIG, visit_config },
 };
 
 /* ---- the walk ---- */

@@ -23,6 +23,8 @@
  *   T <digest>             client tokens of renames
  *   D <time, id>           dead: an owner that went; the reaper's work list
  *   N                      counters: objects, bytes, by class (kv_add)
+ *   A K                    the day on which the newest version was last read, as far as known
+ *   G                      how much is warm and cold, as of the last look
  * In the system space the catalog's rows begin with B: names, buckets by owner, spaces, the next space's number, memos of jobs.
  *
  * Invariants: a V row exists only below an O row of the same key; every batch that
@@ -106,6 +108,29 @@ struct bucket_usage {
 err catalog_usage(struct catalog *, uint32_t space, struct arena *, struct bucket_usage *ret);
 /* From the row N as it was read. */
 err catalog_usage_read(str raw, struct bucket_usage *ret);
+
+/*
+ * Days of reads (meta/touch.h): hints, that may be late or lost. touch: these keys were read on that day; untouch: forget it.
+ * ERR_CONFLICT: the bucket changed meanwhile, try again. Of a bucket that is gone nothing is written.
+ */
+err catalog_touch(struct catalog *, uint32_t space, const str *keys, unsigned n, uint32_t day, struct arena *);
+err catalog_untouch(struct catalog *, uint32_t space, const str *keys, unsigned n, struct arena *);
+/* Days of reads beside a walk through the keys in their order. lone: days without a key, passed over; end: all behind the last. */
+struct touches;
+typedef void touches_lone_f(void *arg, str key);
+err touches_open(struct catalog *, uint32_t space, struct touches **ret);
+err touches_find(struct touches *, str key, touches_lone_f *, void *arg, uint32_t *ret_day);	/* 0: not known */
+err touches_end(struct touches *, touches_lone_f *, void *arg);
+void touches_close(struct touches **);
+
+/* How much of CLASS_STANDARD was not touched for long, as of at_ms (0: nobody has looked). All the rest is hot. */
+struct bucket_ages { uint64_t at_ms; int64_t warm_objects, warm_bytes, cold_objects, cold_bytes; };
+err catalog_ages_set(struct catalog *, uint32_t space, const struct bucket_ages *, struct arena *);
+err catalog_ages(struct catalog *, uint32_t space, struct arena *, struct bucket_ages *ret);
+/* The usage of CLASS_STANDARD by age: adds up to it, though what was deleted since the last look may still be in the ages. */
+enum age { AGE_HOT, AGE_WARM, AGE_COLD, AGE_COUNT };
+struct bucket_split { int64_t objects[AGE_COUNT], bytes[AGE_COUNT]; };
+struct bucket_split bucket_split(const struct bucket_usage *, const struct bucket_ages *);
 
 /* ---- conditions ---- */
 

@@ -292,6 +292,7 @@ empty_once(struct write *w, uint32_t space)
 {
 	struct row_key config = row_kind_from(ROW_CONFIG), config_end = row_behind(config);
 	struct row_key token = row_kind_from(ROW_TOKEN), token_end = row_behind(token);
+	struct row_key touch = row_kind_from(ROW_TOUCH), touch_end = row_behind(touch), ages = row_kind_from(ROW_AGES);
 	struct bucket b;
 	bool empty;
 	err_v e;
@@ -313,6 +314,8 @@ empty_once(struct write *w, uint32_t space)
 	}
 	kv_delete_range(w->batch, row_str(&config), row_str(&config_end));
 	kv_delete_range(w->batch, row_str(&token), row_str(&token_end));
+	kv_delete_range(w->batch, row_str(&touch), row_str(&touch_end));
+	kv_delete(w->batch, row_str(&ages));
 	return change_state(w, &b, BUCKET_DELETED);
 }
 

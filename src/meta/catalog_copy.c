@@ -197,6 +197,7 @@ rename_once(struct write *w, const struct rename *r, const struct token_use *use
 		write_bury(w, &target.newest);
 	kv_put(w->batch, row_str(&to), source.raw);
 	write_delete(w, row_object(r->from));
+	TRY(touch_moved(w, r->from, r->to));
 	return write_commit(w);
 }
 

@@ -98,6 +98,9 @@ void write_bury(struct write *, const struct object *o);
 void write_count(struct write *, const struct object *o, int sign);
 void write_dead(struct write *, const struct dead_record *, struct id name, uint64_t when_ms);
 
+/* An object moves to another key: so does the day of its last read. */
+err touch_moved(struct write *, str from, str to);
+
 /* ---- links (catalog_link.c) ---- */
 
 /* In the batch that makes the first record of a body. o: SINGLE or MULTIPART, made in this space. */

@@ -20,7 +20,7 @@
 
 enum row_kind {
 	ROW_HEAD = 'H', ROW_CONFIG = 'C', ROW_OBJECT = 'O', ROW_VERSION = 'V', ROW_UPLOAD = 'U', ROW_PART = 'P', ROW_BLOB = 'B',
-	ROW_LINK = 'L', ROW_PENDING = 'J', ROW_TOKEN = 'T', ROW_DEAD = 'D', ROW_COUNTERS = 'N',
+	ROW_LINK = 'L', ROW_PENDING = 'J', ROW_TOKEN = 'T', ROW_DEAD = 'D', ROW_COUNTERS = 'N', ROW_TOUCH = 'A', ROW_AGES = 'G',
 	ROW_SYSTEM = 'B',			/* all the catalog's rows in the system space */
 };
 

@@ -71,7 +71,6 @@ struct object {
 	struct part_run *runs;		/* MULTIPART: the parts in order */
 	unsigned nruns;
 	uint32_t parts;			/* number of parts; 0: not a multipart object */
-	uint64_t accessed_day;		/* last access, days since 1970; 0: never */
 };
 
 /* One part of an upload, and afterwards of the object that came of it. */

@@ -13,7 +13,7 @@ enum { OLDER_ANY = 1, OLDER_NULL = 2 };
 enum {
 	OBJECT_VERSION = 1, OBJECT_NULL_VERSION, OBJECT_DELETE_MARKER, OBJECT_OID, OBJECT_MODIFIED_MS, OBJECT_SIZE, OBJECT_ETAG_MD5,
 	OBJECT_ETAG_PARTS, OBJECT_ETAG, OBJECT_CHECKSUM, OBJECT_CLASS, OBJECT_OWNER_ORG, OBJECT_DATA, OBJECT_BODY, OBJECT_EXTENT,
-	OBJECT_PARTS, OBJECT_RUN, OBJECT_ACCESSED_DAY, OBJECT_SSE, OBJECT_HEADER, OBJECT_METADATA, OBJECT_TAG, OBJECT_INLINED,
+	OBJECT_PARTS, OBJECT_RUN, OBJECT_RESERVED, OBJECT_SSE, OBJECT_HEADER, OBJECT_METADATA, OBJECT_TAG, OBJECT_INLINED,
 };
 
 static const char WHAT[] = "an object";
@@ -68,7 +68,6 @@ record_object(struct buf *b, const struct older *older, const struct object *o)
 	if (o->nruns <= RUNS_IN_RECORD)
 		for (unsigned i = 0; i < o->nruns; i++)
 			wire_run(b, OBJECT_RUN, &o->runs[i]);
-	wire_u64(b, OBJECT_ACCESSED_DAY, o->accessed_day);
 	wire_sse(b, OBJECT_SSE, &o->sse);
 	wire_pairs(b, OBJECT_HEADER, o->headers);
 	wire_pairs(b, OBJECT_METADATA, o->metadata);
@@ -140,7 +139,6 @@ get_field(struct wire *w, struct object *o, uint8_t md5[16], uint32_t *etag_part
 	case OBJECT_EXTENT: wire_get_extent(w, &o->extent); break;
 	case OBJECT_PARTS: wire_get_u32(w, PART_NUMBER_MAX, &o->parts); break;
 	case OBJECT_RUN: o->nruns++; break;
-	case OBJECT_ACCESSED_DAY: wire_get_u64(w, UINT32_MAX, &o->accessed_day); break;
 	case OBJECT_SSE: wire_get_sse(w, &o->sse); break;
 	case OBJECT_INLINED: wire_get_str(w, &o->inlined); break;
 	default: break;

@@ -52,6 +52,12 @@ source_open(struct copying *c)
 	return sse_c_check(&c->from_key, &c->src.sse);
 }
 
+static void
+source_touched(const struct copying *c)
+{
+	object_touched(c->rq, &c->rq->source->bucket, c->rq->source->key, &c->rq->source->which, &c->src);
+}
+
 /* Headers of the answer that are known before bytes are read. */
 static void
 answer_source(struct copying *c, const struct sse_c *target)
@@ -253,6 +259,7 @@ s3_copy_object(struct s3_req *rq)
 	alive_init(&c.alive, rq);
 	e = copy_until_fresh(&c, &conditions, &o, &version);
 	if (err_ok(e)) {
+		source_touched(&c);
 		write_result(&c, "CopyObjectResult", o.modified_ms, o.etag, &o.checksum, o.parts, &b);
 		if (!c.alive.begun) {
 			answer_version(rq, version);
@@ -357,6 +364,7 @@ s3_upload_part_copy(struct s3_req *rq)
 	else
 		e = part_by_record(&c, &part);
 	if (err_ok(e)) {
+		source_touched(&c);
 		part.checksum.set &= c.upload.checksum_set;
 		write_result(&c, "CopyPartResult", part.modified_ms, part.etag, &part.checksum, 0, &b);
 	}

@@ -7,6 +7,7 @@
 #include "base/text.h"
 #include "http/date.h"
 #include "s3/answer.h"
+#include "meta/touch.h"
 #include "s3/store.h"
 
 static err
@@ -66,6 +67,13 @@ object_find_source(struct s3_req *rq, struct object *ret)
 	TRY(e);
 	*ret = o;
 	return ERR_OK;
+}
+
+void
+object_touched(struct s3_req *rq, const struct bucket *b, str key, const struct which *which, const struct object *o)
+{
+	if (which->kind == WHICH_CURRENT)
+		touch_note(rq->store->touch, b->space, key, o->modified_ms);
 }
 
 err_v

@@ -17,5 +17,7 @@ err object_find(struct s3_req *, struct object *ret);
 err object_find_source(struct s3_req *, struct object *ret);
 /* Would the conditions of a write hold now? What is bound to fail is refused before bytes move; the catalog asks again. */
 err object_conditions(struct s3_req *, str key, const struct conditions *);
+/* It was read: noted for the classes of age, if it is the current version. */
+void object_touched(struct s3_req *, const struct bucket *, str key, const struct which *, const struct object *);
 /* Where an object is found: for Location. */
 str object_url(struct s3_req *, str key);

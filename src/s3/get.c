@@ -206,6 +206,7 @@ s3_get_object(struct s3_req *rq)
 	if (rq->wait == KV_NO_WAIT && o.size > 0 && (o.data != DATA_INLINE || o.sse.on))
 		return ERR_WOULD_BLOCK;
 	TRY(object_answer(rq, &o, &r));
+	object_touched(rq, &rq->bucket, rq->key, &rq->which, &o);
 	return object_send(rq, &o, &key, r.off, r.len);
 }
 
@@ -221,5 +222,8 @@ s3_head_object(struct s3_req *rq)
 	TRY(object_find(rq, &o));
 	TRY(sse_c_check(&key, &o.sse));
 	TRY(object_answer(rq, &o, &r));
+	/* This range asks to have the object brought near: that counts as a read, other HEADs do not. */
+	if (str_eq(s3_header(rq, STR("range")), STR("bytes=0-0")))
+		object_touched(rq, &rq->bucket, rq->key, &rq->which, &o);
 	return resp_send_head(rq->resp, r.len);
 }

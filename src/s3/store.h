@@ -31,6 +31,7 @@ struct store {
 	struct signing_cache *signing;
 	struct expiry *expiry;
 	struct audit *audit;
+	struct touch *touch;		/* notes of reads; may be NULL */
 	/* From parameters (tbl/params.h); fixed at start. */
 	enum dialect dialect;
 	bool require_virtual_host;

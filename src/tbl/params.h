@@ -62,6 +62,9 @@ PARAM_NUMBER(lifecycle_rate, "rows/s", 0, 0, 100000000, "how many objects, versi
 PARAM_NUMBER(lifecycle_day_seconds, "s", 86400, 1, 86400, "length of a lifecycle day; shorter ones are for tests")
 PARAM_NUMBER(scrub_interval, "ms", 604800000, 0, 31536000000, "between two passes of the scrub, over restarts too; 0: only when called for")
 PARAM_NUMBER(scrub_rate, "bytes/s", 104857600, 0, 1099511627776, "how many bytes of blobs the scrub reads at most; 0: as fast as the disk goes")
+PARAM_NUMBER(touch_interval, "ms", 60000, 100, 86400000, "between two writes of the days on which objects were last read")
+PARAM_NUMBER(age_interval, "ms", 21600000, 100, 604800000, "between two passes that add up what is hot, warm and cold")
+PARAM_NUMBER(age_rate, "rows/s", 200000, 0, 100000000, "how many objects and versions such a pass looks at most; 0: as fast as it goes")
 PARAM_NUMBER(job_threads, "threads", 8, 1, 64, "that commit side by side for all jobs, so that they share flushes")
 
 /* ---- secrets and logs ---- */

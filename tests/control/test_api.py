@@ -188,7 +188,8 @@ def test_bucket_info_and_settings(api, s3, bucket):
     assert info["name"] == bucket and info["location"] == "US-TEST-01A" and not info["settings"]["auditLoggingEnabled"]
     usage = {u["measurementType"]: int(u["value"]) for u in info["usage"]}
     assert usage == {"STANDARD_OBJECTS": 1, "STANDARD_BYTES": 1000, "STANDARD_IA_OBJECTS": 1, "STANDARD_IA_BYTES": 500,
-                     "UPLOADS_BYTES": 0}
+                     "UPLOADS_BYTES": 0, "STANDARD_HOT_OBJECTS": 1, "STANDARD_HOT_BYTES": 1000, "STANDARD_WARM_OBJECTS": 0,
+                     "STANDARD_WARM_BYTES": 0, "STANDARD_COLD_OBJECTS": 0, "STANDARD_COLD_BYTES": 0}
     assert bucket in [b["name"] for b in api.call("GET", "/v1/cwobject/bucket-info")["info"]]
     answer = api.call("PUT", "/v1/cwobject/bucket/settings", {"bucketName": bucket, "settings": {"capacityCapBytes": "2000"}})
     assert answer["settings"]["capacityCapBytes"] == "2000"

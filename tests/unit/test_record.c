@@ -89,7 +89,7 @@ full_object(void)
 		.version = { true, id_of(3) }, .oid = id_of(4), .modified_ms = 1234567890123, .size = 3 * (5 << 20) + 12,
 		.etag = STR("0123456789abcdef0123456789abcdef-4"), .class = CLASS_STANDARD_IA, .owner_org = STR("org"),
 		.headers = { some_pairs, 3 }, .metadata = { some_pairs, 1 }, .tags = { some_pairs + 1, 2 },
-		.data = DATA_MULTIPART, .body = id_of(5), .runs = some_runs, .nruns = 2, .parts = 4, .accessed_day = 20000,
+		.data = DATA_MULTIPART, .body = id_of(5), .runs = some_runs, .nruns = 2, .parts = 4,
 	};
 
 	o.checksum = (struct checksum){ .set = true, .alg = DIGEST_CRC32C, .type = CHECKSUM_COMPOSITE, .value = { 1, 0, 3, 4 } };
@@ -121,7 +121,6 @@ TEST(object_comes_back)
 	EXPECT(got.nruns == 2 && got.runs[1].first == 7 && got.runs[1].size == 12 && got.parts == 4);
 	EXPECT(got.sse.on && memcmp(&got.sse, &o.sse, sizeof(o.sse)) == 0);
 	EXPECT_EQ("class", got.class, CLASS_STANDARD_IA);
-	EXPECT_EQ("day", got.accessed_day, 20000);
 	record_object_again(&moved, &none, buf_str(&b));
 	EXPECT_OK(record_object_read(buf_str(&moved), RECORD_LISTED, a, &got_older, &got));
 	EXPECT(!got_older.any && !got_older.has_null && got.headers.n == 0);
