@@ -29,7 +29,7 @@ def operations():
     yield "| call | request | needs permission | answer |"
     yield "| --- | --- | --- | --- |"
     for name, method, scope, match, permissions, source, _, handler in rows("operations.h", "OPERATION"):
-        where = {"SERVICE": "/", "BUCKET": "/bucket", "OBJECT": "/bucket/key"}[scope]
+        where = {"SERVICE": "/", "BUCKET": "/bucket", "OBJECT": "/bucket/key", "CONTROL": "/v20180820/tags/ARN"}[scope]
         query = [m for m in match.split("&") if m and not m.startswith("@")]
         header = "".join(f", header `{m[1:]}`" for m in match.split("&") if m.startswith("@"))
         needs = ", ".join(f"`{p}`" for p in permissions.split("|") if p) + (f"; on the source `{source}`" if source else "")

@@ -98,6 +98,8 @@ err catalog_bucket_settings(struct catalog *, const struct bucket *, const struc
 enum bucket_config { CONFIG_POLICY, CONFIG_LIFECYCLE, CONFIG_CORS, CONFIG_TAGS, CONFIG_COUNT };
 err catalog_config_get(struct catalog *, const struct bucket *, enum bucket_config, struct arena *, str *ret);
 err catalog_config_set(struct catalog *, const struct bucket *, enum bucket_config, str value, struct arena *);
+/* The same for a value made from the one read after b was: S3_OperationAborted if the bucket's configuration has changed since. */
+err catalog_config_replace(struct catalog *, const struct bucket *b, enum bucket_config, str value, struct arena *);
 
 /* Exact: kept by the batches that change it. Bytes of parts that were aborted or not chosen count until the reaper has been there. */
 struct bucket_usage {

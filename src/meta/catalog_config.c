@@ -146,6 +146,17 @@ catalog_usage_read(str raw, struct bucket_usage *ret)
 }
 
 err_v
+catalog_config_replace(struct catalog *c, const struct bucket *b, enum bucket_config which, str value, struct arena *a)
+{
+	AUTO(write_done) struct write w = write_begin(c, b);
+	err_v e;
+
+	assert(which < CONFIG_COUNT);
+	e = config_once(&w, which, value);
+	return err_is(e, ERR_CONFLICT.code) ? err_s3(S3_OperationAborted) : e;
+}
+
+err_v
 catalog_usage(struct catalog *c, uint32_t space, struct arena *a, struct bucket_usage *ret)
 {
 	struct row_key row = row_counters();

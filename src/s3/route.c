@@ -18,6 +18,7 @@
 #define SERVICE OP_SERVICE
 #define BUCKET OP_BUCKET
 #define OBJECT OP_OBJECT
+#define CONTROL OP_CONTROL
 static const struct operation operations[] = {
 #define OPERATION(name, method, scope, match, permissions, source, class, handler) \
 	{ #name, HTTP_##method, scope, match, permissions, source, OP_##class },
@@ -27,6 +28,7 @@ static const struct operation operations[] = {
 #undef SERVICE
 #undef BUCKET
 #undef OBJECT
+#undef CONTROL
 static_assert(COUNT(operations) == OP_COUNT, "one row for each op");
 
 const struct operation *
@@ -204,23 +206,64 @@ path_split(const struct http_head *head, struct arena *arena, struct route *r)
 	return ERR_OK;
 }
 
+/* ---- S3 Control ---- */
+
+static const str CONTROL_PATH = { "/v20180820/", 11 };
+
+/* Its requests name an account in a header, and again in the host. */
+static bool
+is_control(const struct http_head *head)
+{
+	return str_starts(head->path_raw, CONTROL_PATH) && http_header_has(head, STR("x-amz-account-id"));
+}
+
+/* Of all of it, the tags of a bucket: /v20180820/tags/arn:aws:s3:::bucket. */
+static err
+control_split(const struct http_head *head, struct arena *arena, struct route *r)
+{
+	static const str tags = { "tags/", 5 }, arn = { "arn:aws:s3:::", 13 };
+	str path = str_skip(head->path_raw, CONTROL_PATH.len), name;
+
+	if (!str_starts(path, tags))
+		return err_s3f(S3_NotImplemented, "Of S3 Control only the tags of buckets are implemented.");
+	if (!url_decode(arena, str_skip(path, tags.len), URL_PLUS_IS_PLUS, &name))
+		return err_s3f(S3_InvalidURI, "The path holds a broken %%-escape.");
+	if (!str_starts(name, arn) || name.len == arn.len || str_find(name, '/') >= 0 || str_find(str_skip(name, arn.len), ':') >= 0)
+		return err_s3f(S3_NotImplemented, "Of S3 Control only the tags of buckets are implemented: arn:aws:s3:::bucket.");
+	r->bucket = str_skip(name, arn.len);
+	r->key = STR("");
+	return ERR_OK;
+}
+
+static err
+scope_find(const struct store *store, const struct http_head *head, struct arena *arena, struct route *r, enum op_scope *ret)
+{
+	if (is_control(head)) {
+		TRY(control_split(head, arena, r));
+		*ret = OP_CONTROL;
+		return ERR_OK;
+	}
+	r->bucket = host_bucket(store, http_header(head, STR("host")), arena);
+	r->virtual_host = !str_empty(r->bucket);
+	TRY(path_split(head, arena, r));
+	*ret = str_empty(r->bucket) ? OP_SERVICE : str_empty(r->key) ? OP_BUCKET : OP_OBJECT;
+	return ERR_OK;
+}
+
 err
 route_find(const struct store *store, const struct http_head *head, struct arena *arena, struct route *ret)
 {
+	static const char *const places[] = { "the service", "a bucket", "an object", "tags" };
 	enum op_scope scope;
 
 	*ret = (struct route){ .op = OP_NONE };
-	ret->bucket = host_bucket(store, http_header(head, STR("host")), arena);
-	ret->virtual_host = !str_empty(ret->bucket);
-	TRY(path_split(head, arena, ret));
-
-	scope = str_empty(ret->bucket) ? OP_SERVICE : str_empty(ret->key) ? OP_BUCKET : OP_OBJECT;
+	TRY(scope_find(store, head, arena, ret, &scope));
 	ret->op = op_find(head, scope);
-	if (store->require_virtual_host && !ret->virtual_host && scope != OP_SERVICE)
+	if (store->require_virtual_host && !ret->virtual_host && (scope == OP_BUCKET || scope == OP_OBJECT))
 		return err_s3(S3_PathStyleRequestNotAllowed);
 	if (ret->op == OP_NONE)
 		return err_s3f(S3_MethodNotAllowed, "%.*s is not allowed on %s.", STR_FMT(str_sub(head->method_text, 0, 32)),
-		    scope == OP_SERVICE ? "the service" : scope == OP_BUCKET ? "a bucket" : "an object");
+		    places[scope]);
 	if (ret->key.len > KEY_MAX)
 		return err_s3f(S3_KeyTooLongError, "The key has %zu bytes; at most %u are allowed.", ret->key.len, KEY_MAX);
 	if (!str_is_utf8(ret->key))

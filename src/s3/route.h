@@ -8,7 +8,7 @@
 #include "s3/s3.h"
 #include "s3/store.h"
 
-enum op_scope { OP_SERVICE, OP_BUCKET, OP_OBJECT };
+enum op_scope { OP_SERVICE, OP_BUCKET, OP_OBJECT, OP_CONTROL };
 enum op_class { OP_QUICK, OP_SMALL, OP_LARGE };
 
 struct operation {

@@ -48,17 +48,23 @@ tagging_parse(const struct xml_node *root, struct arena *a, struct pairs *ret)
 	return tag_set_parse(set, a, ret);
 }
 
-void
-tagging_write(struct buf *b, struct pairs tags)
+static void
+tags_write(struct buf *b, struct pairs tags)
 {
-	xml_begin(b, "Tagging", true);
-	xml_open(b, "TagSet");
 	for (unsigned i = 0; i < tags.n; i++) {
 		xml_open(b, "Tag");
 		xml_text(b, "Key", tags.at[i].name);
 		xml_text(b, "Value", tags.at[i].value);
 		xml_close(b, "Tag");
 	}
+}
+
+void
+tagging_write(struct buf *b, struct pairs tags)
+{
+	xml_begin(b, "Tagging", true);
+	xml_open(b, "TagSet");
+	tags_write(b, tags);
 	xml_close(b, "TagSet");
 	xml_close(b, "Tagging");
 }
@@ -175,4 +181,101 @@ s3_delete_bucket_tagging(struct s3_req *rq)
 {
 	TRY(catalog_config_set(rq->store->catalog, &rq->bucket, CONFIG_TAGS, STR_NONE, rq->arena));
 	return answer_empty(rq, 204);
+}
+
+/* ---- the same through S3 Control ---- */
+
+/*
+ * Amazon S3 API Reference, "Amazon S3 Control": ListTagsForResource, TagResource, UntagResource. Terraform asks there first. A change is
+ * made from the tags there are; whoever changes the bucket meanwhile makes it fail, to be tried again.
+ */
+static err
+bucket_tags(struct s3_req *rq, struct pairs *ret)
+{
+	struct xml_node *root;
+	str text;
+	err_v e = catalog_config_get(rq->store->catalog, &rq->bucket, CONFIG_TAGS, rq->arena, &text);
+
+	*ret = (struct pairs){ 0 };
+	if (err_is(e, ERR_NOT_FOUND.code))
+		return ERR_OK;
+	TRY(e);
+	TRY(xml_parse(text, rq->arena, &root));
+	return tagging_parse(root, rq->arena, ret);
+}
+
+static err
+bucket_tags_replace(struct s3_req *rq, struct pairs tags)
+{
+	AUTO(buf_done) struct buf b = { 0 };
+	str value = STR_NONE;
+
+	TRY(tags_check(tags));
+	buf_init(&b, 8 * TAGGING_BODY_MAX);
+	if (tags.n > 0) {
+		tagging_write(&b, tags);
+		value = buf_str(&b);
+	}
+	TRY(catalog_config_replace(rq->store->catalog, &rq->bucket, CONFIG_TAGS, value, rq->arena));
+	return answer_empty(rq, 204);
+}
+
+/* GET /v20180820/tags/ARN - S3 Control: ListTagsForResource */
+err_v
+s3_list_tags(struct s3_req *rq)
+{
+	AUTO(buf_done) struct buf b = { 0 };
+	struct pairs tags;
+
+	TRY(bucket_tags(rq, &tags));
+	buf_init(&b, 8 * TAGGING_BODY_MAX);
+	xml_begin(&b, "ListTagsForResourceResult", false);
+	xml_open(&b, "Tags");
+	tags_write(&b, tags);
+	xml_close(&b, "Tags");
+	xml_close(&b, "ListTagsForResourceResult");
+	return answer_xml(rq, &b);
+}
+
+/* POST /v20180820/tags/ARN - S3 Control: TagResource */
+err_v
+s3_tag_resource(struct s3_req *rq)
+{
+	const struct xml_node *set;
+	struct pairs more, have, all;
+	struct xml_node *root;
+
+	TRY(request_xml(rq, TAGGING_BODY_MAX, &root));
+	set = xml_child(root, "Tags");
+	if (!str_eq(root->name, STR("TagResourceRequest")) || set == NULL)
+		return err_s3f(S3_MalformedXML, "A TagResourceRequest with Tags is expected.");
+	TRY(tag_set_parse(set, rq->arena, &more));
+	TRY(bucket_tags(rq, &have));
+	all = (struct pairs){ .at = ARENA_ARRAY(rq->arena, struct pair, have.n + more.n + 1) };
+	for (unsigned i = 0; i < have.n; i++)
+		if (pairs_get(more, have.at[i].name).p == NULL)
+			all.at[all.n++] = have.at[i];
+	for (unsigned i = 0; i < more.n; i++)
+		all.at[all.n++] = more.at[i];
+	return bucket_tags_replace(rq, all);
+}
+
+/* DELETE /v20180820/tags/ARN?tagKeys=..&tagKeys=.. - S3 Control: UntagResource */
+err_v
+s3_untag_resource(struct s3_req *rq)
+{
+	struct pairs have, left;
+
+	TRY(bucket_tags(rq, &have));
+	left = (struct pairs){ .at = ARENA_ARRAY(rq->arena, struct pair, have.n + 1) };
+	for (unsigned i = 0; i < have.n; i++) {
+		bool goes = false;
+
+		for (unsigned q = 0; q < rq->head->queries; q++)
+			goes = goes || (str_eq(rq->head->query[q].name, STR("tagKeys")) &&
+			    str_eq(rq->head->query[q].value, have.at[i].name));
+		if (!goes)
+			left.at[left.n++] = have.at[i];
+	}
+	return bucket_tags_replace(rq, left);
 }

@@ -3,7 +3,7 @@
  * reference page all come from this table.
  *
  * OPERATION(name, method, scope, match, permissions, source permission, class, handler)
- *   scope       SERVICE (no bucket), BUCKET, OBJECT
+ *   scope       SERVICE (no bucket), BUCKET, OBJECT, CONTROL (of S3 Control: the tags of a bucket)
  *   match       what must be there for this row: query names joined by '&'; "@h" is a request header; "" always fits. A name may
  *               carry "=value". Rows of one method and scope are tried in order: the first that fits wins, so put longer ones first.
  *   permissions on the target, joined by '|' (all needed). "" is none: the handler asks per item, or nobody needs any.
@@ -94,6 +94,11 @@ OPERATION(DeleteBucketWebsite, DELETE, BUCKET, "website", "s3:DeleteBucketWebsit
 OPERATION(DeletePublicAccessBlock, DELETE, BUCKET, "publicAccessBlock", "s3:PutBucketPublicAccessBlock", "", SMALL, s3_not_implemented)
 OPERATION(DeleteBucket, DELETE, BUCKET, "", "s3:DeleteBucket", "", SMALL, s3_delete_bucket)
 OPERATION(OptionsBucket, OPTIONS, BUCKET, "", "", "", SMALL, s3_cors_preflight)
+
+/* ---- S3 Control: what tools ask there of buckets ---- */
+OPERATION(ListTagsForResource, GET, CONTROL, "", "s3:ListTagsForResource", "", SMALL, s3_list_tags)
+OPERATION(TagResource, POST, CONTROL, "", "s3:TagResource", "", SMALL, s3_tag_resource)
+OPERATION(UntagResource, DELETE, CONTROL, "", "s3:UntagResource", "", SMALL, s3_untag_resource)
 
 /* ---- objects ---- */
 OPERATION(GetObjectAcl, GET, OBJECT, "acl", "s3:GetObject", "", SMALL, s3_get_object_acl)

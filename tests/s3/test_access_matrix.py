@@ -40,6 +40,11 @@ def item(method, query, action, status=501, code="NotImplemented", **more):
     return dict(method=method, path="/target/dir/key", query=query, needs=need(action, K), passes=(status, code), **more)
 
 
+def control(method, query, action, status, code, **more):
+    return dict(method=method, path="/v20180820/tags/arn%3Aaws%3As3%3A%3A%3Atarget", query=query, needs=need(action, B), passes=(status, code),
+                headers={"x-amz-account-id": "1"}, **more)
+
+
 def delete_xml(version=""):
     return f"<Delete><Object><Key>dir/key</Key>{version}</Object></Delete>".encode()
 
@@ -143,6 +148,9 @@ SPEC = {
     "GetPublicAccessBlock": bucket("GET", "publicAccessBlock=", "GetBucketPublicAccessBlock"),
     "CreateSession": bucket("GET", "session=", "CreateSession"),
     "PutBucketAcl": bucket("PUT", "acl=", "PutBucketAcl"),
+    "ListTagsForResource": control("GET", "", "ListTagsForResource", 200, None),
+    "TagResource": control("POST", "", "TagResource", 400, "MalformedXML", body=b"<junk>"),
+    "UntagResource": control("DELETE", "tagKeys=none", "UntagResource", 204, None),
     "GetBucketAbac": bucket("GET", "abac=", "GetBucketAbac"),
     "PutBucketAbac": bucket("PUT", "abac=", "PutBucketAbac"),
     "PutBucketAccelerateConfiguration": bucket("PUT", "accelerate=", "PutAccelerateConfiguration"),

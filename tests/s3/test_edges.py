@@ -1,4 +1,6 @@
 """Requests at the edge of what clients send: stray sub-resources, owners that are expected, checksums that nobody knows."""
+import socket
+
 import pytest
 
 from s3lib import refused
@@ -58,6 +60,31 @@ def test_default_size_of_transitions(s3, made):
         put("varies_by_storage_class")
     with refused("InvalidRequest", 400):
         put("none")
+
+
+def test_tags_through_s3_control(store, s3, made, monkeypatch):
+    """Terraform reads and writes the tags of buckets there. SDKs put the account in front of the host."""
+    resolve = socket.getaddrinfo
+    monkeypatch.setattr(socket, "getaddrinfo", lambda host, *more, **named: resolve("127.0.0.1" if host.endswith(".localhost") else host, *more, **named))
+    control = store.client("s3control", endpoint_url=f"http://localhost:{store.port}")
+    resource = {"AccountId": "123456789012", "ResourceArn": "arn:aws:s3:::" + made}
+    listed = lambda: control.list_tags_for_resource(**resource)["Tags"]
+    assert listed() == []
+    a, b, new_a = {"Key": "a", "Value": "1"}, {"Key": "b é", "Value": ""}, {"Key": "a", "Value": "2"}
+    control.tag_resource(Tags=[a, b], **resource)
+    assert listed() == [a, b] == s3.get_bucket_tagging(Bucket=made)["TagSet"]
+    control.tag_resource(Tags=[new_a], **resource)
+    assert listed() == [b, new_a]
+    with refused("InvalidTag", 400):
+        control.tag_resource(Tags=[{"Key": f"k{i}", "Value": ""} for i in range(9)], **resource)
+    control.untag_resource(TagKeys=["a", "none"], **resource)
+    assert listed() == [b]
+    control.untag_resource(TagKeys=["b é"], **resource)
+    assert listed() == [] == s3.get_bucket_tagging(Bucket=made)["TagSet"]
+    with refused("NoSuchBucket", 404):
+        control.list_tags_for_resource(AccountId="123456789012", ResourceArn="arn:aws:s3:::no-such-bucket")
+    with refused("NotImplemented", 501):
+        control.list_access_points(AccountId="123456789012")
 
 
 def test_unknown_checksum(raw, made):

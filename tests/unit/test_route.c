@@ -127,6 +127,12 @@ TEST(refusals)
 		{ { "PUT", "h", "/b", "location" }, &plain, S3_MethodNotAllowed },
 		{ { "POST", "h", "/b", "acl" }, &plain, S3_MethodNotAllowed },
 		{ { "GET", "h", "/b/k", "uploads" }, &plain, 0 },
+		{ { "GET", "1.localhost", "/v20180820/tags/arn:aws:s3:::b", "@x-amz-account-id" }, &strict, 0 },
+		{ { "GET", "h", "/v20180820/tags/arn:aws:s3:::b%2Fk", "@x-amz-account-id" }, &plain, S3_NotImplemented },
+		{ { "GET", "h", "/v20180820/tags/arn:aws:s3:::", "@x-amz-account-id" }, &plain, S3_NotImplemented },
+		{ { "GET", "h", "/v20180820/tags/arn:aws:s3:us:1:accesspoint/b", "@x-amz-account-id" }, &plain, S3_NotImplemented },
+		{ { "GET", "h", "/v20180820/accesspoint", "@x-amz-account-id" }, &plain, S3_NotImplemented },
+		{ { "PUT", "h", "/v20180820/tags/arn:aws:s3:::b", "@x-amz-account-id" }, &plain, S3_MethodNotAllowed },
 		{ { "GET", "localhost", "/", "" }, &strict, 0 },
 		{ { "GET", "localhost", "/b/k", "" }, &strict, S3_PathStyleRequestNotAllowed },
 		{ { "HEAD", "127.0.0.1", "/b", "" }, &strict, S3_PathStyleRequestNotAllowed },
@@ -162,12 +168,12 @@ TEST(key_length)
 TEST(every_row_is_reachable)
 {
 	static const char *const methods[] = { "GET", "HEAD", "PUT", "POST", "DELETE", "OPTIONS" };
-	static const char *const paths[] = { "/", "/b", "/b/k" };
+	static const char *const paths[] = { "/", "/b", "/b/k", "/v20180820/tags/arn%3Aaws%3As3%3A%3A%3Ab" };
 
 	arena = arena_new(4096, 1 << 20);
 	for (unsigned i = 0; i < OP_COUNT; i++) {
 		const struct operation *op = operation((enum op)i);
-		struct given g = { methods[op->method], "h", paths[op->scope], op->match };
+		struct given g = { methods[op->method], "h", paths[op->scope], op->scope == OP_CONTROL ? "@x-amz-account-id" : op->match };
 		struct route r;
 
 		EXPECT_ERR(op->name, route_find(&plain, head_of(&g), arena, &r), 0);
