@@ -53,9 +53,9 @@ say(str dir, str url, const struct first_start *f)
 {
 	printf("A new store. Organization %.*s, principal %.*s.\n"
 	    "Credentials for S3 clients: %.*s/credentials (profile caisson); token of the control API: %.*s/admin-token.\n\n"
-	    "  export AWS_SHARED_CREDENTIALS_FILE=\"%s%.*s/credentials\" AWS_PROFILE=caisson AWS_REGION=us-east-1\n"
-	    "  export AWS_ENDPOINT_URL=%.*s\n"
-	    "  aws s3api create-bucket --bucket models --create-bucket-configuration LocationConstraint=local\n"
+	    "  export AWS_SHARED_CREDENTIALS_FILE=\"%s%.*s/credentials\" AWS_PROFILE=caisson\n"
+	    "  export AWS_ENDPOINT_URL=%.*s AWS_REGION=local AWS_DEFAULT_REGION=local\n"
+	    "  aws s3 mb s3://models\n"
 	    "  aws s3 cp README.md s3://models/\n\n",
 	    STR_FMT(f->org.id), STR_FMT(f->user.principal), STR_FMT(dir), STR_FMT(dir),
 	    str_starts(dir, STR("/")) ? "" : "$PWD/", STR_FMT(dir), STR_FMT(url));

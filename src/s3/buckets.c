@@ -123,7 +123,8 @@ location_read(struct s3_req *rq, const struct xml_node *root, str *ret)
 		return err_s3f(S3_NotImplemented, "Directory buckets are not implemented.");
 	if (str_empty(location) && store->dialect == DIALECT_CAIOS)
 		return err_s3f(S3_IllegalLocationConstraintException,
-		    "The unspecified location constraint is incompatible with this store. Send a LocationConstraint.");
+		    "The unspecified location constraint is incompatible with this store. "
+		    "Send a LocationConstraint; tools do so whose region is not us-east-1 but, for instance, local.");
 	if (str_empty(location))
 		location = store->region;
 	TRY(bucket_location_check(store, location));

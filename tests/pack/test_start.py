@@ -101,7 +101,7 @@ def test_first_words(new_store):
     """The first start shows commands that work as they stand, whatever the listener was; the second says nothing of it."""
     store = new_store("--listen", "0.0.0.0:0")
     said = store.output()
-    assert f"export AWS_ENDPOINT_URL=http://127.0.0.1:{store.port}\n" in said
+    assert f"export AWS_ENDPOINT_URL=http://127.0.0.1:{store.port} " in said
     assert f'AWS_SHARED_CREDENTIALS_FILE="{store.data}/credentials"' in said
     assert oct(os.stat(f"{store.data}/credentials").st_mode & 0o777) == "0o600"
     store.stop()

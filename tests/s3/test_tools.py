@@ -1,4 +1,4 @@
-"""The tools that people use, with their usual settings: AWS CLI, rclone, s3cmd, the JavaScript SDK.
+"""The tools that people use, with their usual settings: AWS CLI, rclone, s3cmd, s5cmd, the JavaScript SDK.
 
 A tree of files goes in with one tool, and the others must agree on every byte, size and content type; also when the store is killed
 half-way and the copy resumed. CAISSON_TREE_FILES sets how many files (default 600; 10000 in the long form).
@@ -169,6 +169,21 @@ def test_aws_cli_s3api(store, tmp_path):
     assert run("curl", "-sf", url, env=env).stdout == "hello"
     api("delete-objects", "--bucket", bucket, "--delete", '{"Objects":[{"Key":"k"},{"Key":"k3"}]}')
     run(*AWS, "s3api", "delete-bucket", "--bucket", bucket, env=env)
+
+
+def test_s5cmd(store, tree, tmp_path):
+    tool = [os.path.join(os.path.dirname(sys.executable), "s5cmd")]
+    env = {**environment(store), "S3_ENDPOINT_URL": store.url, "AWS_REGION": "local"}
+    bucket = "s5-" + uuid.uuid4().hex[:12]
+    run(*tool, "mb", f"s3://{bucket}", env=env)
+    run(*tool, "sync", f"{tree}/", f"s3://{bucket}/t/", env=env)
+    run(*tool, "cp", "-p", "5", tree / "large.bin", f"s3://{bucket}/large", env=env)		# multipart
+    run(*tool, "cp", f"s3://{bucket}/t/*", f"{tmp_path / 'back'}/", env=env)
+    assert run("diff", "-r", tree, tmp_path / "back", env=env).stdout == ""
+    run(*tool, "mv", f"s3://{bucket}/large", f"s3://{bucket}/t/moved", env=env)
+    assert len(run(*tool, "ls", f"s3://{bucket}/t/*", env=env).stdout.splitlines()) == FILES + 2
+    run(*tool, "rm", f"s3://{bucket}/*", env=env)
+    run(*tool, "rb", f"s3://{bucket}", env=env)
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,60 @@
+"""What README.md and the first start show works as pasted."""
+import os
+import re
+import subprocess
+import sys
+
+import pytest
+
+TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+
+
+def blocks(name):
+    """[(language, text)] of a page."""
+    with open(os.path.join(TOP, name)) as page:
+        return re.findall(r"^```(\w+)\n(.*?)^```", page.read(), re.M | re.S)
+
+
+@pytest.fixture
+def home(new_store, tmp_path):
+    """A clone in which `make run` has just been typed: a directory, and what to put in the place of its port."""
+    store = new_store()
+    os.symlink(store.data, tmp_path / "run")
+    os.symlink(os.path.join(TOP, "README.md"), tmp_path / "README.md")
+    return store, tmp_path
+
+
+def paste(store, where, text, program):
+    text = text.replace("127.0.0.1:9000", f"{store.host}:{store.port}")
+    environment = {n: v for n, v in os.environ.items() if not n.startswith("AWS_") and not n.startswith("S3_")}
+    environment["PATH"] = os.path.dirname(sys.executable) + ":" + environment["PATH"]
+    environment["HOME"] = str(where)
+    done = subprocess.run([*program, text], cwd=where, env=environment, capture_output=True, text=True, timeout=200)
+    assert done.returncode == 0, f"{text}\n{done.stdout[-2000:]}\n{done.stderr[-3000:]}"
+    return done.stdout
+
+
+def exports(text):
+    return "".join(line + "\n" for line in text.splitlines() if line.startswith("export "))
+
+
+def python_of(environment):
+    """Runs the text of -c with the environment that the exports made."""
+    return ["bash", "-c", f'{environment}\nexec python -c "$0"']
+
+
+def test_readme(home):
+    store, where = home
+    (_, make), (_, shell), (_, python) = blocks("README.md")
+    assert [line.split()[:2] for line in make.splitlines()] == [["make", "run"], ["make", "test"]]
+    assert "README.md" in paste(store, where, shell, ["bash", "-ec"]).splitlines()[-1]
+    environment = exports(shell).replace("127.0.0.1:9000", f"{store.host}:{store.port}")
+    assert paste(store, where, python, python_of(environment)).strip() == "b'weights'"
+
+
+def test_first_words(home):
+    """What the first start prints works as pasted too."""
+    store, where = home
+    said = store.output()
+    text = "\n".join(line.strip() for line in said.splitlines() if line.startswith("  "))
+    assert "upload: ./README.md to s3://models/README.md" in paste(store, where, text, ["bash", "-ec"])
