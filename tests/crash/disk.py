@@ -67,6 +67,12 @@ class Disk:
         subprocess.run(["umount", self.path], check=True)
         self.mount()
 
+    def keep(self):
+        """The image stays, for whoever wants to look into it. Its path."""
+        subprocess.run(["umount", self.path], check=True)
+        os.rmdir(self.path)
+        return self.image
+
     def close(self):
         subprocess.run(["umount", self.path], check=False)
         if os.path.ismount(self.path):

@@ -26,6 +26,7 @@ BUCKET = "crash"
 # All background work runs, at a pace that lets it meet the cuts.
 FLAGS = ["--reap-grace", "1000", "--reap-interval", "200", "--sweep-interval", "1000", "--lifecycle-interval", "300",
          "--lifecycle-day-seconds", "1"]
+KEEP = os.environ.get("CAISSON_KEEP_DISK")	# set: the image of a disk with faults stays
 AGAIN = 25			# rounds between two stops in good order
 
 
@@ -78,7 +79,10 @@ class Campaign:
     def close(self):
         if self.store is not None and self.store.process.poll() is None:
             self.store.kill()
-        self.disk.close()
+        if self.total["faults"] and KEEP:
+            print(f"{self.total['kind']}: the disk is kept: {self.disk.keep()}", flush=True)
+        else:
+            self.disk.close()
 
 
 def campaign(kind, cuts, seed, build, report=print, until=None, **more):

@@ -51,7 +51,10 @@ class Verdict:
         assert answer.status == 200, answer
         state = State(answer.body)
         etag = answer.headers["etag"].strip('"')
-        assert "-" in etag or etag == state.md5, f"ETag {etag}, but the bytes have {state.md5}: {runs(answer.body)}; {answer.headers}"
+        if "-" not in etag and etag != state.md5:
+            again = self.client.call("GET", self.bucket, key)
+            raise AssertionError(f"ETag {etag}, but the bytes have {state.md5}: {runs(answer.body)}; {answer.headers}; "
+                                 f"another GET: {hashlib.md5(again.body).hexdigest()} {runs(again.body)}; {again.headers}")
         tags = self.client.call("GET", self.bucket, key, query={"tagging": ""})
         assert tags.status == 200, tags
         pairs = re.findall(rb"<Key>([^<]*)</Key><Value>([^<]*)</Value>", tags.body)
@@ -59,8 +62,11 @@ class Verdict:
         return state
 
     def judge_key(self, worker, key, there):
-        found = self.look(key)
         self.keys += 1
+        try:
+            found = self.look(key)
+        except AssertionError as fault:
+            raise AssertionError(f"{fault}; may be {[s and (s.md5, s.size) for s in worker.may(key)]}") from fault
         if found is not GONE:
             there.add(key)
         allowed = worker.may(key)

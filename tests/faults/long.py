@@ -31,9 +31,12 @@ def main():
     parser.add_argument("--seed", default=str(int(time.time())))
     parser.add_argument("--build", default="build")
     parser.add_argument("--only", choices=CAMPAIGNS, help="this one alone")
+    parser.add_argument("--calls", help="server-calls: only these, by comma")
     parser.add_argument("--json", help="write the summary here")
     arguments = parser.parse_args()
     build, end, turn = os.path.abspath(arguments.build), time.monotonic() + 60 * arguments.minutes, 0
+    if arguments.calls:
+        server_faults.FAULTS = {c: e for c, e in server_faults.FAULTS.items() if c in arguments.calls.split(",")}
     chosen = {n: c for n, c in CAMPAIGNS.items() if arguments.only in (None, n)}
     totals = {name: {} for name in chosen}
     while turn == 0 or time.monotonic() < end:
