@@ -175,6 +175,8 @@ tls_write(struct conn *c, const struct iovec *v, int n)
 		return 0;
 	errno = 0;
 	rc = SSL_write_ex(c->ssl, p, len, &put);
+	if (p == record)
+		explicit_bzero(record, len);	/* it may have been a secret key on its way to its owner */
 	c->wait_for = POLLOUT;
 	if (rc == 1)
 		return (ssize_t)put;

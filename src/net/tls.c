@@ -1,6 +1,7 @@
 /*
  * tls.c - contexts of OpenSSL: made from files, replaced whole on reload.
  */
+#include <openssl/crypto.h>
 #include <openssl/err.h>
 
 #include "base/lock.h"
@@ -8,6 +9,9 @@
 #include "base/panic.h"
 #include "base/str.h"
 #include "net/tls_impl.h"
+
+#define SECURE_HEAP (256u << 10)	/* of OpenSSL, for private keys: locked, left out of core files */
+#define SECURE_PIECE 32u
 
 struct tls {
 	unsigned magic;
@@ -89,6 +93,7 @@ tls_open(const char *cert_file, const char *key_file, struct tls **ret)
 	struct tls *t;
 	SSL_CTX *ctx;
 
+	(void)CRYPTO_secure_malloc_init(SECURE_HEAP, SECURE_PIECE);	/* if it fails: private keys are in core files, as ever */
 	TRY(context_load(cert_file, key_file, &ctx));
 	t = MEM_NEW(struct tls);
 	t->magic = TLS_MAGIC;

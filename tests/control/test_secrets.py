@@ -11,6 +11,8 @@ import os
 import re
 import secrets
 import socket
+import ssl
+import subprocess
 import sys
 import time
 import urllib.parse
@@ -234,6 +236,34 @@ def test_core_with_the_key_in_the_environment(build):
     assert [f for where, data in core(store.process.pid) for f in known.found(data, where)] == []
     with open(f"/proc/{store.process.pid}/environ", "rb") as environ:
         assert known.found(environ.read(), "environ") == []
+    store.close()
+
+
+def test_core_over_tls(build, tmp_path):
+    """Requests and answers on their way through OpenSSL. Bound at the start: what binds lazily saves vector registers on the stack."""
+    cert, key = str(tmp_path / "cert"), str(tmp_path / "key")
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-keyout", key, "-out", cert,
+                    "-days", "2", "-subj", "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1"], check=True, stderr=subprocess.DEVNULL)
+    store, known = Store(release(build), "--tls-cert", cert, "--tls-key", key, "--meta-engine", "memory", "--blob-engine", "memory",
+                         environment={"LD_BIND_NOW": "1"}), Secrets()
+    known.add("the first token", store.token)
+    made = requests.get(store.control + "/v1/cwobject/temporary-credentials/api-token", headers={"Authorization": "Bearer " + store.token},
+                        verify=cert, timeout=30).json()
+    token, mine = known.add("a session token", made["Token"]), known.add("a customer's key", secrets.token_bytes(32))
+    who = {"key": made["AccessKeyId"], "secret": known.add("a secret key", made["SecretAccessKey"])}
+    create = b"<CreateBucketConfiguration><LocationConstraint>local</LocationConstraint></CreateBucketConfiguration>"
+    open_ = []
+    for path, body, sent in ((BUCKET, create, None), (BUCKET + "/k", b"x" * 100000, None), (BUCKET + "/held", b"x" * 4000000, 2000000)):
+        r = Request(store, "PUT", path, body=body, headers={"x-amz-security-token": token, **(sse(mine) if body != create else {})}, **who)
+        r.set("Content-Length", str(len(body))).sign()
+        sock = ssl.create_default_context(cafile=cert).wrap_socket(socket.create_connection((store.host, store.port), 30), server_hostname=store.host)
+        sock.sendall((r.head() + body)[:sent])
+        assert sent or sock.recv(1 << 16).startswith(b"HTTP/1.1 200")
+        open_.append(sock)
+    time.sleep(1)
+    assert [f for where, data in core(store.process.pid) for f in known.found(data, where)] == []
+    for sock in open_:
+        sock.close()
     store.close()
 
 
