@@ -25,7 +25,7 @@ struct file_reader {
 	struct record *record;
 	uint64_t page_number;		/* which page of checksums is in page */
 	struct crc_page page;
-	uint8_t *scratch;		/* SCRATCH bytes, once needed */
+	uint8_t *scratch;		/* once needed: SCRATCH bytes, or as many as there are */
 };
 
 static struct file_reader *
@@ -165,7 +165,7 @@ fetch(struct file_reader *r, uint64_t *block, uint64_t end, str *ret)
 	size_t n = SCRATCH;
 
 	if (r->scratch == NULL)
-		r->scratch = mem_alloc(SCRATCH);
+		r->scratch = mem_alloc_aligned(64, r->base.size < SCRATCH ? (size_t)r->base.size : SCRATCH);
 	end = round_up(end, BLOB_BLOCK) < r->base.size ? round_up(end, BLOB_BLOCK) : r->base.size;
 	if (end - off < n)
 		n = (size_t)(end - off);
