@@ -24,7 +24,7 @@ tsan: | deps
 bench: | deps
 	@tools/bench
 fuzz: | deps
-	@tests/fuzz/run
+	@tests/fuzz/run $(SECONDS)
 crash: | deps
 	@tests/crash/run $(if $(CUTS),--cuts $(CUTS))
 faults: | deps

@@ -69,7 +69,8 @@ def layers():
         "soak": (["build"], lambda: [("soak", pytest("tests/soak", workers=1, build="build"))]),
         "faults": (["build"], lambda: [("faults", pytest("tests/faults", workers=2, build="build"))]),
         "abuse": (["build"], lambda: [("abuse", pytest("tests/abuse", workers=1, build="build"))]),
-        "fuzz": ([], lambda: [("fuzz", ["sh", f"{TOP}/tests/fuzz/run", "--short"])]),
+        "fuzz": (["build-asan"], lambda: [("fuzz-differential", pytest("tests/fuzz")),
+                                          ("fuzz", ["sh", f"{TOP}/tests/fuzz/run", "--short"])]),
         "bench": (["build"], lambda: [("bench", pytest("tests/bench", workers=1, build="build"))]),
     }
     folder = {"tidy": "tools/tidy.py", "fuzz": "tests/fuzz/run"}

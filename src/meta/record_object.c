@@ -156,7 +156,7 @@ why_not(const struct object *o)
 		return "no bytes, but a size";
 	if (o->data == DATA_INLINE && (o->sse.on ? o->inlined.len < o->size : o->inlined.len != o->size))
 		return "inlined bytes of another size";
-	if (o->data == DATA_SINGLE && (!id_eq(o->body, o->extent.blob.id) || o->extent.len != o->size))
+	if (o->data == DATA_SINGLE && (id_is_zero(o->body) || !id_eq(o->body, o->extent.blob.id) || o->extent.len != o->size))
 		return "an extent that does not fit";
 	if (o->data == DATA_MULTIPART && (id_is_zero(o->body) || o->parts == 0))
 		return "no body or no parts";

@@ -13,6 +13,7 @@
 #include "s3/checksum.h"
 #include "s3/handlers.h"
 #include "s3/headers.h"
+#include "s3/list_token.h"
 #include "s3/store.h"
 
 #define KEY_MAX 1024u
@@ -113,15 +114,6 @@ list_prefixes(struct buf *b, const struct list_page *page, enum key_form form)
 	}
 }
 
-/* Where the last entry of a page stands; page->n > 0. */
-static str
-page_end(const struct list_page *page)
-{
-	const struct list_row *last = &page->row[page->n - 1];
-
-	return last->is_prefix ? last->prefix : last->object.key;
-}
-
 /* What Contents and Version have in common, in Amazon's order. */
 static void
 object_xml(struct buf *b, const struct object *o)
@@ -180,7 +172,7 @@ s3_list_objects(struct s3_req *rq)
 	xml_key(&b, "Marker", marker, args.form);
 	/* Without a delimiter the last key is the marker of the next page. */
 	if (page.more && !str_empty(args.delimiter))
-		xml_key(&b, "NextMarker", page_end(&page), args.form);
+		xml_key(&b, "NextMarker", list_page_end(&page), args.form);
 	xml_u64(&b, "MaxKeys", args.max);
 	list_args_xml(&b, &args);
 	xml_bool(&b, "IsTruncated", page.more);
@@ -191,36 +183,6 @@ s3_list_objects(struct s3_req *rq)
 }
 
 /* ---- ListObjectsV2 ---- */
-
-/* A continuation token is base64 of: version of the form, 1 if behind a common prefix, the entry that came last. */
-#define TOKEN_VERSION 1
-#define TOKEN_HEAD 2u
-
-static str
-token_text(struct arena *a, const struct list_page *page)
-{
-	str end = page_end(page);
-	char *p = arena_alloc(a, TOKEN_HEAD + end.len);
-
-	p[0] = TOKEN_VERSION;
-	p[1] = page->row[page->n - 1].is_prefix;
-	memcpy(p + TOKEN_HEAD, end.p, end.len);
-	return base64_encode(a, str_n(p, TOKEN_HEAD + end.len));
-}
-
-static err
-token_parse(struct s3_req *rq, str token, struct list_query *q)
-{
-	char *p = arena_alloc(rq->arena, TOKEN_HEAD + KEY_MAX);
-	size_t len;
-
-	if (!base64_decode(token, p, TOKEN_HEAD + KEY_MAX, &len) || len <= TOKEN_HEAD || p[0] != TOKEN_VERSION ||
-	    (p[1] != 0 && p[1] != 1))
-		return argument_bad(rq, "continuation-token", token, "The continuation token provided is incorrect");
-	q->after = str_n(p + TOKEN_HEAD, len - TOKEN_HEAD);
-	q->after_is_prefix = p[1] == 1;
-	return ERR_OK;
-}
 
 /* GET /bucket?list-type=2 - S3 API: ListObjectsV2 */
 err_v
@@ -237,10 +199,10 @@ s3_list_objects_v2(struct s3_req *rq)
 
 	TRY(list_args_read(rq, "max-keys", &args));
 	q = (struct list_query){ .what = LIST_OBJECTS, .prefix = args.prefix, .delimiter = args.delimiter, .max = args.max };
-	if (token.p != NULL)
-		TRY(token_parse(rq, token, &q));
-	else
+	if (token.p == NULL)
 		list_after(&q, start);
+	else if (!list_token_parse(token, rq->arena, &q))
+		return argument_bad(rq, "continuation-token", token, "The continuation token provided is incorrect");
 	TRY(list_page_read(rq, &q, arena, &page));
 
 	buf_init(&b, LIST_XML_MAX);
@@ -250,7 +212,7 @@ s3_list_objects_v2(struct s3_req *rq)
 	if (token.p != NULL)
 		xml_text(&b, "ContinuationToken", token);
 	if (page.more)
-		xml_text(&b, "NextContinuationToken", token_text(arena, &page));
+		xml_text(&b, "NextContinuationToken", list_token(arena, &page));
 	if (!str_empty(start))
 		xml_key(&b, "StartAfter", start, args.form);
 	xml_u64(&b, "KeyCount", page.n);
@@ -335,7 +297,7 @@ s3_list_versions(struct s3_req *rq)
 	if (page.more) {
 		const struct list_row *last = &page.row[page.n - 1];
 
-		xml_key(&b, "NextKeyMarker", page_end(&page), args.form);
+		xml_key(&b, "NextKeyMarker", list_page_end(&page), args.form);
 		if (!last->is_prefix)
 			xml_text(&b, "NextVersionIdMarker", version_text(arena, last->object.version));
 	}
