@@ -59,7 +59,7 @@ def idle_connections(table, caisson, count):
     more = caisson.memory_mib("RssAnon") - before
     for s in sockets:
         s.close()
-    table.add(f"{count:,} idle connections", "caisson", "KiB each", [more * 1024 / count], most=16, note="without the kernel's buffers")
+    table.add(f"{count:,} idle connections", "caisson", "KiB each", [max(more, 0) * 1024 / count], most=16, note="without the kernel's buffers")
 
 
 def run(table, arguments, folder):
