@@ -132,7 +132,7 @@ items_delete(struct s3_req *rq, struct item *item, unsigned n)
 	catalog_delete_many(rq->store->catalog, &rq->bucket, todo, left);
 	for (unsigned i = 0; i < n; i++)
 		if (item[i].todo != NULL)
-			item[i].error = item[i].todo->error;
+			item[i].error = authorize_missing(rq, item[i].todo->error);
 }
 
 static void

@@ -3,7 +3,9 @@
 Each case sets one policy and sends one request that must pass and one that must not. What combinations mean is the business of
 tests/unit/test_policy_model.c; that each operation asks for its permissions, of test_access_matrix.py.
 """
+import base64
 import concurrent.futures
+import hashlib
 import json
 import os
 import sys
@@ -231,6 +233,15 @@ def test_what_may_not_be_seen_is_not_told_apart(world):
     assert world.send(ask(key="k", query="versionId=AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"))[0] in (400, 403)
     world.set({"Action": ["s3:GetObject", "s3:ListBucket"]})
     assert world.send(ask(key="none")) == (404, "NoSuchKey") and world.send(ask("HEAD", "none"))[0] == 404
+
+
+def test_what_may_not_be_seen_in_a_list_of_deletes(world):
+    body = b'<Delete><Object><Key>none</Key><ETag>"a"</ETag></Object></Delete>'
+    headers = {"Content-MD5": base64.b64encode(hashlib.md5(body).digest()).decode()}
+    for actions, code in ((["s3:DeleteObject"], b"AccessDenied"), (["s3:DeleteObject", "s3:ListBucket"], b"NoSuchKey")):
+        world.set({"Action": actions})
+        answer = Request(world.store, "POST", f"/{BUCKET}", "delete=", headers=headers, body=body).send()
+        assert answer.status == 200 and b"<Code>" + code + b"</Code>" in answer.body, answer
 
 
 def test_none(world):
