@@ -210,7 +210,8 @@ static const struct http_limits toy_limits = {
 };
 
 __attribute__((unused)) static void
-toy_start(struct toy *t, const struct http_limits *limits, unsigned threads, unsigned queue, unsigned reserve, struct tls *tls)
+toy_start_at(struct toy *t, const char *where, const struct http_limits *limits, unsigned threads, unsigned queue, unsigned reserve,
+    struct tls *tls)
 {
 	struct http_handler h = { .ctx = t, .quick = toy_quick, .full = toy_full, .refuse = toy_refuse, .done = toy_done };
 	struct listener l;
@@ -219,12 +220,18 @@ toy_start(struct toy *t, const struct http_limits *limits, unsigned threads, uns
 
 	*t = (struct toy){ .tls = tls };
 	t->pool = pool_new("toy", threads, queue, reserve);
-	EXPECT_OK(listen_open("127.0.0.1:0", &l));
+	EXPECT_OK(listen_open(where, &l));
 	EXPECT_OK(http_server_start("toy", &l, tls, limits, t->pool, &h, &t->server));
 	address = str_c(http_server_address(t->server));
 	port = str_skip(address, (size_t)str_find(address, ':') + 1);
 	EXPECT(str_u64(port, &n) && n > 0);
 	t->port = (int)n;
+}
+
+__attribute__((unused)) static void
+toy_start(struct toy *t, const struct http_limits *limits, unsigned threads, unsigned queue, unsigned reserve, struct tls *tls)
+{
+	toy_start_at(t, "127.0.0.1:0", limits, threads, queue, reserve, tls);
 }
 
 __attribute__((unused)) static void

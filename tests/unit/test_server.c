@@ -1,4 +1,6 @@
 /* The server over real sockets, with the toy handler of server_toy.h. */
+#include <pthread.h>
+
 #include "server_toy.h"
 
 #define GET(path) "GET " path " HTTP/1.1\r\nHost: h\r\n\r\n"
@@ -446,7 +448,7 @@ TEST(server_queue_full)
 	toy_start(&t, &toy_limits, 1, 4, 0, NULL);
 	for (size_t i = 0; i < COUNT(fd); i++) {
 		fd[i] = dial(&t);
-		EXPECT(say(fd[i], "POST /sleep/100 HTTP/1.1\r\nHost: h\r\n\r\n"));
+		EXPECT(say(fd[i], "POST /sleep/300 HTTP/1.1\r\nHost: h\r\n\r\n"));
 		usleep(10000);
 	}
 	for (size_t i = 0; i < COUNT(fd); i++) {
@@ -617,6 +619,54 @@ TEST(server_drain)
 	toy_stop(&t, 300);
 	EXPECT(clock_mono_ms() - began >= 300 && clock_mono_ms() - began < 3000);
 	close(stuck);
+}
+
+static void *
+stop_in_thread(void *t)
+{
+	toy_stop(t, 5000);
+	return NULL;
+}
+
+/* A socket that somebody holds: who is connected may ask once more, who connects is answered by the next server. */
+TEST(server_handover)
+{
+	struct http_limits limits = toy_limits;
+	int held = socket(AF_INET, SOCK_STREAM, 0), idle, later, silent;
+	struct sockaddr_in any = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	char where[2][16];
+	struct toy old, new;
+	struct answer a;
+	pthread_t thread;
+	uint64_t began;
+
+	limits.handover_idle_ms = 400;
+	EXPECT(bind(held, (struct sockaddr *)&any, sizeof(any)) == 0 && listen(held, 50) == 0);
+	for (unsigned i = 0; i < 2; i++)
+		snprintf(where[i], sizeof(where[i]), "fd:%d", dup(held));
+	toy_start_at(&old, where[0], &limits, 4, 16, 0, NULL);
+	idle = dial(&old);
+	silent = dial(&old);
+	EXPECT_EQ("idle", ask(idle, GET("/quick")).status, 200);
+	EXPECT_EQ("silent", ask(silent, GET("/quick")).status, 200);
+	began = clock_mono_ms();
+	pthread_create(&thread, NULL, stop_in_thread, &old);
+	usleep(150000);
+	later = dial(&old);
+	EXPECT(say(later, GET("/quick")));
+	a = ask(idle, GET("/quick"));
+	EXPECT_EQ("one more", a.status, 200);
+	EXPECT(strstr(a.head, "\r\nConnection: close\r\n"));
+	EXPECT(is_closed(silent, 2000));
+	EXPECT(clock_mono_ms() - began >= 400);
+	pthread_join(thread, NULL);
+	toy_start_at(&new, where[1], &limits, 4, 16, 0, NULL);
+	EXPECT_EQ("who waited", hear(later, WITH_BODY).status, 200);
+	toy_stop(&new, 1000);
+	close(idle);
+	close(silent);
+	close(later);
+	close(held);
 }
 
 TEST(server_idle_memory)
