@@ -12,6 +12,7 @@
 #include "base/text.h"
 #include "http/xml_out.h"
 #include "s3/answer.h"
+#include "s3/cap.h"
 #include "s3/expiry.h"
 #include "s3/handlers.h"
 #include "s3/headers.h"
@@ -142,6 +143,7 @@ s3_upload_part(struct s3_req *rq)
 	TRY(upload_find(rq, &u));
 	TRY(sse_c_check(&key, &u.sse));
 	TRY(part_want_check(&u, &plan.want));
+	TRY(cap_check_part(rq, u.id, number));
 	sse_c_new(&key, &sse);
 
 	plan.body = id_new(rq->bucket.space);

@@ -6,6 +6,7 @@
  * asked again, atomically, by catalog_put().
  */
 #include "s3/answer.h"
+#include "s3/cap.h"
 #include "s3/expiry.h"
 #include "s3/find.h"
 #include "s3/handlers.h"
@@ -44,6 +45,7 @@ s3_put_object(struct s3_req *rq)
 	TRY(conditions_parse(rq, CONDITIONS_WRITE, &conditions));
 	TRY(length_check(rq));
 	TRY(object_conditions(rq, rq->key, &conditions));
+	TRY(cap_check_object(rq));
 
 	sse_c_new(&key, &sse);
 	plan.sse = &sse;

@@ -1,4 +1,5 @@
 """Every call of the control API: what it does, and what it says when it cannot."""
+import http.client
 import time
 import uuid
 
@@ -6,6 +7,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from api import Api
+from s3lib import Client as S3Client
 
 
 def refused(call, *codes, **arguments):
@@ -23,6 +25,18 @@ def person(api):
 
 def client(store, key):
     return store.client(aws_access_key_id=key["accessKeyId"], aws_secret_access_key=key["secretKey"])
+
+
+def refused_unsent(store, path, query, length):
+    """Status and code of the answer to a PUT whose body is announced and never sent."""
+    headers = {"content-length": str(length)}
+    S3Client(store.host, store.port, store.key, store.secret).sign("PUT", path, query, headers)
+    connection = http.client.HTTPConnection(store.host, store.port, timeout=20)
+    connection.request("PUT", path + ("?" + query if query else ""), headers=headers)
+    answer = connection.getresponse()
+    body = answer.read()
+    connection.close()
+    return answer.status, body.split(b"<Code>")[1].split(b"</Code>")[0]
 
 
 # ---- health ----
@@ -181,7 +195,7 @@ def test_actions_of_the_control_plane(api, person):
 
 # ---- buckets ----
 
-def test_bucket_info_and_settings(api, s3, bucket):
+def test_bucket_info_and_settings(store, api, s3, bucket):
     s3.put_object(Bucket=bucket, Key="a", Body=b"x" * 1000)
     s3.put_object(Bucket=bucket, Key="b", Body=b"x" * 500, StorageClass="STANDARD_IA")
     info = api.call("GET", "/v1/cwobject/bucket-info/" + bucket)["info"]
@@ -195,6 +209,16 @@ def test_bucket_info_and_settings(api, s3, bucket):
     assert answer["settings"]["capacityCapBytes"] == "2000"
     refused(s3.put_object, "QuotaExceeded", Bucket=bucket, Key="c", Body=b"x" * 501)
     s3.put_object(Bucket=bucket, Key="c", Body=b"x" * 500)
+    s3.put_object(Bucket=bucket, Key="c", Body=b"y" * 500)		# takes the place of as much
+    # What will not fit is refused before its body comes, part or whole; what takes the place of as much is not.
+    upload = s3.create_multipart_upload(Bucket=bucket, Key="d")["UploadId"]
+    for query in ("", f"partNumber=1&uploadId={upload}"):
+        assert refused_unsent(store, f"/{bucket}/d", query, 1 << 20) == (403, b"QuotaExceeded")
+    s3.delete_object(Bucket=bucket, Key="c")
+    for _ in range(2):
+        s3.upload_part(Bucket=bucket, Key="d", UploadId=upload, PartNumber=1, Body=b"x" * 500)
+    refused(s3.upload_part, "QuotaExceeded", Bucket=bucket, Key="d", UploadId=upload, PartNumber=2, Body=b"x")
+    s3.abort_multipart_upload(Bucket=bucket, Key="d", UploadId=upload)
     api.call("PUT", "/v1/cwobject/bucket/settings", {"bucketName": bucket, "settings": {"auditLoggingEnabled": True}})
     settings = api.call("GET", "/v1/cwobject/bucket-info/" + bucket)["info"]["settings"]
     assert settings == {"auditLoggingEnabled": True, "capacityCapBytes": "2000"}
