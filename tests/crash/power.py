@@ -10,9 +10,12 @@ import argparse
 import json
 import os
 import random
+import re
+import shutil
 import subprocess
 import sys
 import time
+import urllib.request
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
@@ -27,6 +30,7 @@ BUCKET = "crash"
 FLAGS = ["--reap-grace", "1000", "--reap-interval", "200", "--sweep-interval", "1000", "--lifecycle-interval", "300",
          "--lifecycle-day-seconds", "1"]
 KEEP = os.environ.get("CAISSON_KEEP_DISK")	# set: the image of a disk with faults stays
+BACKUP_EVERY = 3		# rounds between two backups into the same disk
 AGAIN = 25			# rounds between two stops in good order
 
 
@@ -52,6 +56,8 @@ class Campaign:
             if worker.number in self.before:
                 worker.continue_from(self.before[worker.number])
             worker.start()
+        if number % BACKUP_EVERY == 0:
+            order_backup(self.store, os.path.join(self.disk.path, "backup"))
         time.sleep(self.chance.uniform(*self.seconds))
         # A real cut ends the network too. Answers that come while the file system dies count as not come: an fsync
         # under way then may report success, since the kernel cannot tell a waiter any more that its extents were lost.
@@ -96,15 +102,39 @@ def campaign(kind, cuts, seed, build, report=print, until=None, **more):
             if not c.round(number) or (until and time.monotonic() > until):
                 break
             if number % AGAIN == AGAIN - 1:
-                total["faults"] += stop(c)
+                total["faults"] += stop(c) + restore(c)
                 c.start()
                 report(f"{kind}: {number + 1} cuts, {total['operations']} operations, {len(total['faults'])} faults", flush=True)
         if c.store.process.poll() is None:
-            total["faults"] += stop(c)
+            total["faults"] += stop(c) + restore(c)
     finally:
         c.close()
     total["minutes"] = (time.monotonic() - began) / 60
     return total
+
+
+def order_backup(store, directory):
+    """Begin one and do not wait: the cut may come at any of its steps. The last one may still be under way."""
+    request = urllib.request.Request(store.control + "/v1/caisson/backup", method="POST",
+                                     data=json.dumps({"directory": directory, "keep": 2}).encode(),
+                                     headers={"Authorization": "Bearer " + store.token})
+    try:
+        urllib.request.urlopen(request, timeout=10).read()
+    except OSError:
+        pass
+
+
+def restore(c):
+    """What is called a set is whole: the newest becomes a store, which restore itself looks through."""
+    backup, to = os.path.join(c.disk.path, "backup"), os.path.join(c.disk.path, "restored")
+    sets = [n for n in os.listdir(backup) if re.fullmatch(r"\d{8}T\d{6}Z", n)] if os.path.isdir(backup) else []
+    if not sets:
+        return []
+    shutil.rmtree(to, ignore_errors=True)
+    done = subprocess.run([c.store.binary, "restore", "--from", backup, "--data-dir", to], capture_output=True, text=True)
+    shutil.rmtree(to, ignore_errors=True)
+    c.total["restored"] = c.total.get("restored", 0) + 1
+    return [] if done.returncode == 0 else [f"the set {max(sets)} is not good: {done.stdout}{done.stderr}"]
 
 
 def damage(build, disk, when):
