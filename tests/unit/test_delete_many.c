@@ -1,6 +1,9 @@
 /*
  * test_delete_many.c - many deletions at once do what the same do one by one.
  */
+#include <pthread.h>
+#include <stdatomic.h>
+
 #include "catalog_help.h"
 
 #define KEYS 4u
@@ -145,4 +148,79 @@ TEST(many_share_batches)
 	kv_stats(t.kv, &after);
 	EXPECT_EQ("batches", after.commits - before.commits, 3);	/* 400 older versions in two, then 200 newest */
 	EXPECT_STR("left", usage_text(&t), STR("0 objects 0 bytes 0 markers"));
+}
+
+/* ---- while others write ---- */
+
+#define BUSY_KEYS 50u
+#define WRITERS 3u
+#define BUSY_ROUNDS 100u
+
+struct writer {
+	struct bed *bed;
+	atomic_bool stop;
+};
+
+static void *
+write_on(void *arg)
+{
+	struct writer *w = arg;
+	struct arena *a = arena_new(1 << 16, 1 << 26);
+
+	for (unsigned i = 0; !atomic_load(&w->stop); i++) {
+		struct object o = small(arena_fmt(a, "k%u", i % BUSY_KEYS), STR("text"));
+		struct version_id v;
+
+		EXPECT_OK(catalog_put(w->bed->c, &w->bed->b, &o, NULL, a, &v));
+		if (i % 1000 == 0)
+			arena_reset(a);
+	}
+	arena_free(&a);
+	return NULL;
+}
+
+/* Batches that met another writer are done one by one, and everything is counted once. */
+TEST(many_while_others_write)
+{
+	AUTO(bed_done) struct bed t = bed_new();
+	struct writer w = { .bed = &t };
+	struct bucket_usage u;
+	long long objects = 0, markers = 0;
+	struct kv_stats stats;
+	pthread_t thread[WRITERS];
+
+	bed_versioning(&t, VERSIONING_ENABLED);
+	for (unsigned i = 0; i < WRITERS; i++)
+		REQUIRE(pthread_create(&thread[i], NULL, write_on, &w) == 0);
+	for (unsigned round = 0; round < BUSY_ROUNDS; round++) {
+		struct delete_item item[BUSY_KEYS] = { 0 };
+
+		for (unsigned i = 0; i < BUSY_KEYS; i++)
+			item[i].key = key_of(&t, i);
+		catalog_delete_many(t.c, &t.b, item, BUSY_KEYS);
+		for (unsigned i = 0; i < BUSY_KEYS; i++)
+			EXPECT(err_ok(item[i].error) && item[i].result.marker && item[i].result.has_version);
+	}
+	atomic_store(&w.stop, true);
+	for (unsigned i = 0; i < WRITERS; i++)
+		pthread_join(thread[i], NULL);
+	for (struct list_query q = { .what = LIST_VERSIONS, .max = 1000 };;) {
+		struct list_page page;
+
+		EXPECT_OK(catalog_list(t.c, &t.b, &q, t.a, &page));
+		for (unsigned i = 0; i < page.n; i++)
+			*(page.row[i].object.delete_marker ? &markers : &objects) += 1;
+		if (!page.more)
+			break;
+		q.after = page.row[page.n - 1].object.key;
+		q.has_after_version = true;
+		q.after_version = page.row[page.n - 1].object.version;
+	}
+	u = usage(&t);
+	EXPECT_EQ("markers", markers, BUSY_ROUNDS * BUSY_KEYS);
+	EXPECT_EQ("markers counted", u.markers, markers);
+	EXPECT_EQ("objects counted", u.objects[0], objects);
+	kv_stats(t.kv, &stats);
+	printf("     %llu commits, %llu conflicts, %lld objects\n", (unsigned long long)stats.commits, (unsigned long long)stats.conflicts,
+	    objects);
 }
