@@ -33,6 +33,7 @@
 #include "s3/sigv4.h"
 
 #define CONTROL_WORKERS 4
+#define TOUCH_WAIT_MS 2000u
 #define CONTROL_QUEUE 64
 #define HANDOVER_IDLE_MS 1000	/* for a client's next request on a connection that a restart is about to close */
 #define AUDIT_QUEUE (4u << 20)
@@ -274,6 +275,14 @@ server_open(struct server *s)
 	return start_servers(s);
 }
 
+/* Reads noted since the last time: a stop in good order loses none. */
+static void
+write_touches(struct server *s)
+{
+	if (s->jobs != NULL)
+		(void)jobs_wait(s->jobs, JOB_touch, jobs_run(s->jobs, JOB_touch), clock_mono_ms() + TOUCH_WAIT_MS);
+}
+
 static void
 server_close(struct server *s, uint64_t drain_ms)
 {
@@ -282,6 +291,7 @@ server_close(struct server *s, uint64_t drain_ms)
 	atomic_store(&s->control.draining, true);
 	http_server_stop(&s->s3_server, deadline);
 	http_server_stop(&s->control_server, deadline);
+	write_touches(s);
 	jobs_stop(&s->jobs);
 	pool_free(&s->pool);
 	pool_free(&s->control_pool);
