@@ -511,11 +511,11 @@ sigv4_hoisted(struct http_head *head)
 		return;
 	for (unsigned i = 0; i < head->queries && head->headers < HTTP_HEADERS_MAX; i++) {
 		const struct http_query *q = &head->query[i];
-		bool skip = !str_starts_nocase(q->name, STR("x-amz-")) || http_header_has(head, q->name);
+		bool skip = !str_starts_nocase(q->name, STR("x-amz-"));
 
 		for (size_t k = 0; k < COUNT(own) && !skip; k++)
 			skip = str_eq_nocase(q->name, own[k]);
-		if (!skip)
+		if (!skip && !http_header_has(head, q->name))
 			head->header[head->headers++] = (struct http_header){ q->name, str_trim(q->value) };
 	}
 }
