@@ -49,7 +49,7 @@ def test_names_what_is_damaged(new_store):
     assert f"bucket={bucket} key=copy version=" in lines[0] + lines[1]
     assert lines[0] in store.output()		# and in the log
     metrics = requests.get(store.control + "/metrics", timeout=30).text
-    assert re.search(r"^caisson_job_findings_total\{.*scrub.*\} 2$", metrics, re.M), re.findall(r".*findings.*", metrics)
+    assert re.search(r"^caisson_job_findings_total\{name="scrub"\} 2$", metrics, re.M), re.findall(r".*findings.*", metrics)
     s3.delete_object(Bucket=bucket, Key="a key/é", VersionId=versions[1])
     s3.delete_object(Bucket=bucket, Key="copy", VersionId=s3.head_object(Bucket=bucket, Key="copy")["VersionId"])
     assert command(store, "scrub")[0] == 0		# nobody needs those bytes any more
@@ -59,7 +59,7 @@ def test_jobs_are_run_and_shown(new_store):
     store = new_store("--scrub-interval", "0")
     api = Api(store)
     jobs = api.call("GET", "/v1/caisson/job")["jobs"]
-    assert [j["name"] for j in jobs] == ["sweep", "reaper", "lifecycle", "backup", "scrub"]
+    assert {"sweep", "reaper", "lifecycle", "backup", "scrub"} <= {j["name"] for j in jobs}
     before = api.call("GET", "/v1/caisson/job/scrub")["job"]["passes"]
     for name in ("sweep", "reaper", "lifecycle", "scrub"):
         assert command(store, "job", "run", name)[0] == 0
