@@ -1,5 +1,5 @@
 # Thin front door; the build is meson.build, the package list is tools/deps.
-.PHONY: build run test asan tsan bench fuzz crash faults linear abuse planted soak deb deps clean
+.PHONY: build run test asan tsan bench fuzz crash faults linear abuse planted soak deb image deps clean
 
 build: build/build.ninja
 	@ninja -C build caisson
@@ -43,6 +43,10 @@ soak: | deps
 # Debian package in build-deb/.
 deb: build
 	@tools/deb
+
+# OCI image archive in build-deb/, of that package and Debian's smallest system; as root.
+image: build
+	@tools/image
 
 # Plants bugs in a copy of the sources: each must be found by its harness.
 planted: | deps

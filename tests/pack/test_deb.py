@@ -1,9 +1,13 @@
 """What the package holds, and that the files in packaging/ say what they mean."""
 import gzip
+import hashlib
+import json
 import os
 import re
 import shutil
 import subprocess
+import sys
+import tarfile
 
 import pytest
 
@@ -92,3 +96,25 @@ def test_units(tmp_path):
     assert says.returncode == 0 and "caisson" not in says.stderr, says.stderr
     exposure = run("systemd-analyze", "security", "--offline=true", "--no-pager", str(tmp_path / "caisson.service"))
     assert float(re.search(r"exposure level for \S+: ([0-9.]+)", exposure)[1]) < 2.5
+
+
+def test_image(tmp_path):
+    """The archive names its parts by their digests, and says what packaging/Containerfile says."""
+    with tarfile.open(tmp_path / "layer", "w") as layer:
+        layer.add(CAISSON, "usr/bin/caisson")
+    run(sys.executable, "tools/oci.py", str(tmp_path / "layer"), str(tmp_path / "image"), "caisson")
+    with tarfile.open(tmp_path / "image") as image:
+        files = {m.name: image.extractfile(m).read() for m in image}
+    blob = lambda what: files["blobs/" + what["digest"].replace(":", "/")]
+    for name, content in files.items():
+        if name.startswith("blobs/"):
+            assert name == "blobs/sha256/" + hashlib.sha256(content).hexdigest()
+    manifest = json.loads(blob(json.loads(files["index.json"])["manifests"][0]))
+    config = json.loads(blob(manifest["config"]))
+    plain = gzip.decompress(blob(manifest["layers"][0]))
+    assert plain == (tmp_path / "layer").read_bytes()
+    assert config["rootfs"]["diff_ids"] == ["sha256:" + hashlib.sha256(plain).hexdigest()]
+    how = config["config"]
+    assert how["User"] == "caisson" and set(how["ExposedPorts"]) == {"9000/tcp", "9001/tcp"} and how["Volumes"] == {"/data": {}}
+    run(CAISSON, "check-config", *how["Cmd"][1:])
+    assert how["Cmd"][0] == "serve" and how["Entrypoint"] == ["/usr/bin/caisson"]
