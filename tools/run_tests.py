@@ -40,7 +40,7 @@ def pytest(folder, workers=2, build="build-asan"):
 
 
 # What only some threads can break: run under the thread sanitizer too.
-CONCURRENT = ["contract_", "unit_base", "unit_digest", "unit_pool", "unit_server", "unit_tls", "unit_catalog", "unit_access",
+CONCURRENT = ["contract_", "unit_base", "unit_digest", "unit_pool", "unit_server", "unit_tls", "unit_catalog", "unit_verify", "unit_access",
               "unit_delete_many"]
 
 
