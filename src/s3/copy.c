@@ -179,6 +179,8 @@ copy_by_bytes(struct copying *c, const struct conditions *conditions, struct obj
 	struct stream_result got;
 	err_v e;
 
+	/* Not asked before a copy of the record: source and target would be looked at at two instants; catalog_copy() sees both at one. */
+	TRY(object_conditions(rq, rq->key, conditions));
 	sse = o->sse;
 	TRY(copy_rewrite(&c->alive, &c->src, &c->from_key, 0, c->src.size, &plan, &got));
 	stream_object(rq->arena, &plan, &got, o);
@@ -253,7 +255,6 @@ s3_copy_object(struct s3_req *rq)
 	TRY(algorithm_read(&c));
 	TRY(sse_key_read(rq, SSE_TARGET, &c.key));
 	TRY(copy_prepare(&c, &o));
-	TRY(object_conditions(rq, rq->key, &conditions));
 
 	answer_source(&c, &o.sse);
 	alive_init(&c.alive, rq);
