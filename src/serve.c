@@ -6,6 +6,7 @@
  */
 #include "serve.h"
 
+#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -43,6 +44,7 @@
 #define FILES_BLOBS 256
 #define FILES_WORKER 3
 #define FILES_REST 64
+#define MAPPED_MIN (512 << 10)	/* bytes: what is larger goes back to the system as soon as it is freed */
 #define WATCH_S 1			/* between two looks at the index */
 #define REOPEN_DRAIN_MS 5000		/* for running requests, when the store is opened anew */
 
@@ -445,6 +447,8 @@ serve(const struct config *c)
 	sigprocmask(SIG_BLOCK, &signals, NULL);
 	(void)signal(SIGPIPE, SIG_IGN);
 
+	/* Else glibc raises this by itself, and keeps what a memtable of the index took after it has been written out. */
+	(void)mallopt(M_MMAP_THRESHOLD, MAPPED_MIN);
 	private_json();
 	log_set_level((enum log_level)c->log_level);
 	e = log_access_open(arena_str(c->arena, c->access_log).p);
