@@ -90,7 +90,7 @@ class Maker:
 
     def Object(self, m):
         m.version, m.oid, m.null_version, m.modified_ms = self.id(), self.id(), self.maybe(), self.number()
-        m.storage_class, m.owner_org, m.accessed_day = self.rng.randrange(2), self.bytes(), self.number((1 << 32) - 1)
+        m.storage_class, m.owner_org = self.rng.randrange(2), self.bytes()
         form = self.rng.randrange(3)
         if form < 2:
             m.etag_md5 = self.rng.randbytes(16)
