@@ -56,7 +56,7 @@ key_read(const char *path, uint8_t ret[32])
 		return err_sys("stat of the master key");
 	if ((st.st_mode & 077) != 0)
 		return err_errno(EACCES, "the master key %s must be readable by its owner only (mode 0600)", path);
-	n = read(fd, text, sizeof(text));
+	n = file_read_head(fd, text, sizeof(text));
 	if (n < 0)
 		return err_sys("read the master key");
 	e = key_parse(path, str_n(text, (size_t)n), ret);

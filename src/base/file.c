@@ -64,6 +64,25 @@ file_flush_parent(const char *path)
 	return ERR_OK;
 }
 
+ssize_t
+file_read_head(int fd, void *p, size_t max)
+{
+	size_t done = 0;
+
+	while (done < max) {
+		ssize_t n = read(fd, (char *)p + done, max - done);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -1;
+		if (n == 0)
+			break;
+		done += (size_t)n;
+	}
+	return (ssize_t)done;
+}
+
 static err_v
 copy_by_hand(int from, int to, const char *what)
 {

@@ -5,11 +5,15 @@
  */
 #pragma once
 
+#include <sys/types.h>
+
 #include "base/err.h"
 #include "base/str.h"
 
 /* Made anew or emptied, mode 0600, written and flushed; a symbolic link in its place is refused. Its name is not flushed yet. */
 err file_write(const char *path, str text);
+/* The beginning of an open file: until max bytes are read or it ends, however little one read gives. Its length; -1: errno. */
+ssize_t file_read_head(int fd, void *p, size_t max);
 /* Rename, and flush the directory of "to": OK means that "to" is durably what "from" was. */
 err file_rename(const char *from, const char *to);
 /* Flush the directory that holds path: what was made or removed there is durable. */

@@ -20,7 +20,7 @@ format_check(const char *path, const char *what, unsigned newest)
 
 	if (fd < 0)
 		return err_errno(errno, "open %s", path);
-	n = read(fd, text, LINE_MAX_LEN);
+	n = file_read_head(fd, text, LINE_MAX_LEN);
 	close(fd);
 	if (n < 0)
 		return err_errno(errno, "read %s", path);

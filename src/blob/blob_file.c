@@ -12,6 +12,7 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "base/mem.h"
 #include "base/room.h"
 #include "blob/blob_file_impl.h"
@@ -59,7 +60,7 @@ file_format(int dir)
 
 	if (fd < 0)
 		return err_sys("open format of blob store");
-	n = read(fd, text, FORMAT_MAX);
+	n = file_read_head(fd, text, FORMAT_MAX);
 	close(fd);
 	if (n < 0)
 		return err_sys("read format of blob store");
