@@ -82,7 +82,7 @@ struct bucket_new {
 	unsigned limit;
 };
 err catalog_bucket_create(struct catalog *, const struct bucket_new *, struct arena *);
-/* S3_NoSuchBucket. Two point look-ups. ERR_WOULD_BLOCK with KV_NO_WAIT. */
+/* S3_NoSuchBucket. One point look-up, two the first time. ERR_WOULD_BLOCK with KV_NO_WAIT. */
 err catalog_bucket(struct catalog *, str name, enum kv_wait, struct arena *, struct bucket *ret);
 /* S3_BucketNotEmpty while objects, versions, markers or uploads remain. */
 err catalog_bucket_delete(struct catalog *, const struct bucket *, struct arena *);
