@@ -58,7 +58,8 @@ def run(table, arguments, stores):
             spent = {"CopyObject": [], "CompleteMultipartUpload": [], "RenameObject": []}
             for _ in range(times):
                 timed(spent["CopyObject"], client.call, "PUT", BUCKET, "copy", headers={"x-amz-copy-source": f"/{BUCKET}/{source}"})
-            complete(client, "completed", source, spent["CompleteMultipartUpload"], times)
+            # Its part is made by reading all of the source, which is what takes long at 5 GiB.
+            complete(client, "completed", source, spent["CompleteMultipartUpload"], times if source == "tiny" else min(times, 20))
             for i in range(times if c.name == "caisson" else 0):
                 timed(spent["RenameObject"], client.call, "PUT", BUCKET, f"name{i}", query={"renameObject": ""},
                       headers={"x-amz-rename-source": f"name{i - 1}" if i else "copy"})
@@ -67,7 +68,7 @@ def run(table, arguments, stores):
                     continue
                 table.add(f"{call} {label}", c.name, "ms p99", [p99(ms)], reference=first.setdefault(call, p99(ms)),
                           most=5 if c.name == "caisson" else None, ratio_most=2 if c.name == "caisson" else None,
-                          note=f"median {sorted(ms)[len(ms) // 2]:.2f} of {times}; ratio to 1 KiB")
+                          note=f"median {sorted(ms)[len(ms) // 2]:.2f} of {len(ms)}; ratio to 1 KiB")
             if c.name == "caisson":
                 ok(client.call("PUT", BUCKET, f"name{times - 1}", body=b""))
         client.close()

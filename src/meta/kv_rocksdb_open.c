@@ -78,10 +78,14 @@ set_tables(rocksdb_options_t *o, rocksdb_cache_t *cache)
 	rocksdb_block_based_options_set_block_cache(t, cache);
 	rocksdb_block_based_options_set_block_size(t, 8 << 10);
 	rocksdb_block_based_options_set_format_version(t, 5);
+	/* In parts: all of it may be larger than a shard of a small cache, and would be read and unpacked for each look-up. */
+	rocksdb_block_based_options_set_index_type(t, rocksdb_block_based_table_index_type_two_level_index_search);
+	rocksdb_block_based_options_set_partition_filters(t, 1);
+	rocksdb_block_based_options_set_metadata_block_size(t, 4 << 10);
 	rocksdb_block_based_options_set_filter_policy(t, rocksdb_filterpolicy_create_bloom_full(10));
 	rocksdb_block_based_options_set_cache_index_and_filter_blocks(t, 1);
 	rocksdb_block_based_options_set_cache_index_and_filter_blocks_with_high_priority(t, 1);
-	rocksdb_block_based_options_set_pin_l0_filter_and_index_blocks_in_cache(t, 1);
+	rocksdb_block_based_options_set_pin_top_level_index_and_filter(t, 1);
 	rocksdb_options_set_block_based_table_factory(o, t);
 	rocksdb_block_based_options_destroy(t);
 }

@@ -100,18 +100,20 @@ def sst_parts(path):
     footer = data[-53:]
     assert struct.unpack("<Q", footer[-8:])[0] == 0x88e241b785f4cff7, "not a block-based table"
 
-    def varint(at):
+    def varint(text, at):
         value = shift = 0
         while True:
-            byte = footer[at]
+            byte = text[at]
             value |= (byte & 127) << shift
             at, shift = at + 1, shift + 7
             if byte < 128:
                 return value, at
-    meta_at, at = varint(1)
-    meta_len, at = varint(at)
-    index_at, at = varint(at)
-    index_len, at = varint(at)
-    # Data blocks, filter, index, properties, index of these, footer, in this order.
-    return {"data": (0, len(data) // 2), "index": (index_at, index_len), "metaindex": (meta_at, meta_len),
+    meta_at, at = varint(footer, 1)
+    meta_len, at = varint(footer, at)
+    index_at, at = varint(footer, at)
+    index_len, at = varint(footer, at)
+    name = b"partitionedfilter.rocksdb.BuiltinBloomFilter"
+    filter_at, _ = varint(data, data.index(name, meta_at) + len(name))
+    # Data blocks, parts of the filter, the filter (where those are), the same two of the index, properties, where all that is, footer.
+    return {"data": (0, len(data) // 2), "filter": (filter_at, 0), "index": (index_at, index_len), "metaindex": (meta_at, meta_len),
             "footer": (len(data) - 53, 53), "size": (0, len(data))}

@@ -29,7 +29,7 @@ def at(*where):
 # if it does not; which keys are lost at most.
 CLASSES = {
     "index, rows": (TABLE, part("data", 124761), r"rows of the index behind \"O inline/\d+\" and before \"O inline/\d+\".*\.sst", True, r"inline/", 6),
-    "index, filter of a table": (TABLE, part("index", -50), None, True, None, 0),	# read without it
+    "index, filter of a table": (TABLE, part("filter", -50), r"block checksum mismatch.*\.sst", False, None, 0),
     "index, index of a table": (TABLE, part("index", 300), r"block checksum mismatch.*\.sst", False, None, 0),
     "index, properties of a table": (TABLE, part("metaindex", -100), r"block checksum mismatch.*\.sst", False, None, 0),
     "index, where a table's parts are": (TABLE, part("metaindex", 30), r"block checksum mismatch.*\.sst", False, None, 0),
