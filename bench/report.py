@@ -51,7 +51,7 @@ class Table:
         with open("/proc/cpuinfo") as info:
             model = next((line.split(":", 1)[1].strip() for line in info if line.startswith("model name")), platform.machine())
         return {"time": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"), "cpus": os.cpu_count(), "cpu": model,
-                "kernel": platform.release(), "load_before": self.load}
+                "kernel": ".".join(platform.release().split(".")[:2]), "load_before": self.load}
 
     def markdown(self):
         """For docs/performance.md."""
