@@ -7,12 +7,17 @@
 #include "base/lock.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <signal.h>
+#include <string.h>
+#include <sys/resource.h>
 #include <time.h>
 
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/panic.h"
+
+#define GIVES_WAY_NICE 10
 
 static _Thread_local uint32_t ranks_held;
 static_assert(LOCK_COUNT <= 32, "one bit for each rank");
@@ -142,7 +147,7 @@ cond_broadcast(struct cond *c)
 }
 
 struct thread_start {
-	const char *name;
+	char name[16];			/* the caller's may be gone before the thread runs */
 	void *(*fn)(void *);
 	void *arg;
 };
@@ -165,7 +170,9 @@ thread_start(pthread_t *ret, const char *name, size_t stack_bytes, void *(*fn)(v
 	pthread_attr_t attr;
 	sigset_t all, before;
 
-	*s = (struct thread_start){ name, fn, arg };
+	*s = (struct thread_start){ .fn = fn, .arg = arg };
+	assert(strlen(name) < sizeof(s->name));
+	memcpy(s->name, name, strlen(name));
 	PTHREAD_OK(pthread_attr_init(&attr));
 	PTHREAD_OK(pthread_attr_setstacksize(&attr, stack_bytes));
 	sigfillset(&all);
@@ -173,4 +180,14 @@ thread_start(pthread_t *ret, const char *name, size_t stack_bytes, void *(*fn)(v
 	PTHREAD_OK(pthread_create(ret, &attr, thread_main, s));
 	PTHREAD_OK(pthread_sigmask(SIG_SETMASK, &before, NULL));
 	PTHREAD_OK(pthread_attr_destroy(&attr));
+}
+
+/* Best effort: where it is refused the thread only runs as others do. On Linux both belong to a thread, not to the process. */
+void
+thread_gives_way(void)
+{
+	struct sched_param none = { 0 };
+
+	(void)sched_setscheduler(0, SCHED_BATCH, &none);
+	(void)!setpriority(PRIO_PROCESS, 0, getpriority(PRIO_PROCESS, 0) + GIVES_WAY_NICE);
 }

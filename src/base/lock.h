@@ -64,3 +64,8 @@ void cond_broadcast(struct cond *);
 
 /* A named thread (15 characters at most) with a stack of stack_bytes, all signals blocked. */
 void thread_start(pthread_t *ret, const char *name, size_t stack_bytes, void *(*fn)(void *), void *arg);
+/*
+ * The calling thread does not matter to anyone who waits: it gets the processors' time that the others leave, and never takes a
+ * processor from one of them. To be called once.
+ */
+void thread_gives_way(void);

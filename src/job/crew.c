@@ -49,6 +49,7 @@ member(void *arg)
 	uint64_t seen = 0;
 
 	CHECK_OBJ(c, CREW_MAGIC);
+	thread_gives_way();
 	lock_take(&c->lock);
 	for (;;) {
 		while (!c->stop && c->round == seen)

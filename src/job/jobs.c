@@ -275,6 +275,7 @@ job_main(void *arg)
 	struct job *j = arg;
 
 	CHECK_OBJ(j, JOB_MAGIC);
+	thread_gives_way();
 	while (wait_turn(j))
 		one_pass(j);
 	return NULL;

@@ -1,10 +1,14 @@
 /* The small types: str, buf, arena, text, id, err. */
 #include "test.h"
 
+#include <sched.h>
+#include <sys/resource.h>
+
 #include "base/arena.h"
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/id.h"
+#include "base/lock.h"
 #include "base/text.h"
 
 TEST(str_numbers)
@@ -144,6 +148,38 @@ TEST(id_order_and_text)
 	text[0] = 'A';
 	EXPECT(!id_parse(str_n(text, sizeof(text)), &c));
 	EXPECT(!id_parse(str_n(text, 31), &c));
+}
+
+struct seen { char name[16]; int policy, nice; };
+
+static void *
+look(void *arg)
+{
+	struct seen *seen = arg;
+
+	thread_gives_way();
+	pthread_getname_np(pthread_self(), seen->name, sizeof(seen->name));
+	seen->policy = sched_getscheduler(0);
+	seen->nice = getpriority(PRIO_PROCESS, 0);
+	return NULL;
+}
+
+/* What a thread is called does not hang on the caller's memory; one that gives way leaves the others as they are. */
+TEST(threads)
+{
+	struct seen seen;
+	char name[16] = "named";
+	int before = getpriority(PRIO_PROCESS, 0);
+	pthread_t t;
+
+	thread_start(&t, name, 256 << 10, look, &seen);
+	memset(name, 'x', sizeof(name) - 1);
+	pthread_join(t, NULL);
+	EXPECT_EQ("name", strcmp(seen.name, "named"), 0);
+	EXPECT_EQ("policy", seen.policy, SCHED_BATCH);
+	EXPECT_EQ("nice", seen.nice, before + 10 < 19 ? before + 10 : 19);
+	EXPECT_EQ("policy of others", sched_getscheduler(0), SCHED_OTHER);
+	EXPECT_EQ("nice of others", getpriority(PRIO_PROCESS, 0), before);
 }
 
 TEST(err_messages)
