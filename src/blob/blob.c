@@ -187,6 +187,14 @@ blob_delete(struct blobs *s, const struct blob_ref *ref)
 }
 
 err_v
+blobs_flush(struct blobs *s)
+{
+	CHECK_OBJ(s, BLOBS_MAGIC);
+	TRY(refuse_if_read_only(s));
+	return s->ops->flush(s);
+}
+
+err_v
 blob_list(struct blobs *s, blob_visit_f *visit, void *arg)
 {
 	CHECK_OBJ(s, BLOBS_MAGIC);

@@ -78,10 +78,11 @@ void blob_reader_verify(struct blob_reader *, bool verify);
 
 /*
  * Gone, its space free for others (a small one that is being read: once the readers have closed). OK too if it
- * was not there. Idempotent. Not flushed: after a power cut a blob deleted in the last seconds may be back, a leak
- * that a comparison of blob_list with the index finds.
+ * was not there. Idempotent. Not flushed: a power cut may bring it back, as a leak, until blobs_flush() has said otherwise.
  */
 err blob_delete(struct blobs *, const struct blob_ref *);
+/* OK: what was deleted before, and was not being read, stays deleted whatever happens. Before the last word of it is forgotten. */
+err blobs_flush(struct blobs *);
 
 /*
  * Every blob that exists, in any order; those written or deleted meanwhile may

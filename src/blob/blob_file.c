@@ -404,6 +404,7 @@ const struct blob_ops blob_file_ops = {
 	.read = file_read,
 	.extent = file_extent,
 	.delete = file_delete,
+	.flush = file_flush,
 	.list = file_list,
 	.list_suspects = file_list_suspects,
 	.scrub = file_scrub,

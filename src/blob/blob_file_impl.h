@@ -242,6 +242,7 @@ err_v file_scrub(struct blobs *, const struct blob_ref *, uint64_t *ret_off);
 /* blob_file_list.c */
 err_v file_list(struct blobs *, blob_visit_f *, void *arg);
 err_v file_list_suspects(struct blobs *, blob_visit_f *, void *arg);
+err_v file_flush(struct blobs *);
 /* The numbers below which all is vouched for; zeros if nothing is. */
 err_v vouched_read(int dir, uint64_t *ret_folder, uint64_t *ret_volume);
 err_v vouched_write(int dir, uint64_t folder, uint64_t volume);

@@ -112,6 +112,13 @@ file_list(struct blobs *bs, blob_visit_f *visit, void *arg)
 	return walk_all(&w, 0, UINT64_MAX, 0, UINT64_MAX);
 }
 
+/* Holes, zeros and names that are gone, wherever they are. */
+err_v
+file_flush(struct blobs *bs)
+{
+	return syncfs(file_store_of(bs)->dir) == 0 ? ERR_OK : err_sys("sync blob store");
+}
+
 err_v
 file_list_suspects(struct blobs *bs, blob_visit_f *visit, void *arg)
 {
@@ -126,8 +133,7 @@ file_list_suspects(struct blobs *bs, blob_visit_f *visit, void *arg)
 	if (w.stop)
 		return ERR_OK;
 	/* What the visits deleted stays deleted: a power cut must not bring back what will never be suspected again. */
-	if (syncfs(s->dir) != 0)
-		return err_sys("sync blob store");
+	TRY(file_flush(bs));
 	return vouched_write(s->dir, s->start_folder, s->start_volume);
 }
 

@@ -34,6 +34,7 @@ struct blob_ops {
 	err_v (*extent)(struct blob_reader *, uint64_t off, size_t max, int *ret_fd, uint64_t *ret_pos, size_t *ret_len);
 
 	err_v (*delete)(struct blobs *, const struct blob_ref *);
+	err_v (*flush)(struct blobs *);
 	err_v (*list)(struct blobs *, blob_visit_f *, void *arg);
 	err_v (*list_suspects)(struct blobs *, blob_visit_f *, void *arg);
 	err_v (*scrub)(struct blobs *, const struct blob_ref *, uint64_t *ret_off);

@@ -251,6 +251,12 @@ mem_delete(struct blobs *s, const struct blob_ref *ref)
 	return ERR_OK;
 }
 
+static err_v
+mem_flush(struct blobs *s)
+{
+	return ERR_OK;
+}
+
 /* The visit may delete: so the refs are copied first, and visited without the lock. */
 static err_v
 mem_list(struct blobs *s, blob_visit_f *visit, void *arg)
@@ -349,6 +355,7 @@ const struct blob_ops blob_mem_ops = {
 	.read = mem_read,
 	.extent = mem_extent,
 	.delete = mem_delete,
+	.flush = mem_flush,
 	.list = mem_list,
 	.list_suspects = mem_list_suspects,
 	.scrub = mem_scrub,

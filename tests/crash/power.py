@@ -27,11 +27,12 @@ from workload import Shared, Worker, make_buckets  # noqa: E402
 
 BUCKET = "crash"
 # All background work runs, at a pace that lets it meet the cuts.
-FLAGS = ["--reap-grace", "1000", "--reap-interval", "200", "--sweep-interval", "1000", "--lifecycle-interval", "300",
+GRACE = 1			# seconds
+FLAGS = ["--reap-grace", str(GRACE * 1000), "--reap-interval", "200", "--sweep-interval", "1000", "--lifecycle-interval", "300",
          "--lifecycle-day-seconds", "1"]
 KEEP = os.environ.get("CAISSON_KEEP_DISK")	# set: the image of a disk with faults stays
 BACKUP_EVERY = 3		# rounds between two backups into the same disk
-AGAIN = 25			# rounds between two stops in good order
+AGAIN = 10			# rounds between two stops in good order, after which no bytes are left over
 
 
 class Campaign:
@@ -143,10 +144,33 @@ def damage(build, disk, when):
     return [f"{when}: {line}" for line in lines if line.startswith("damage")] if code else []
 
 
+def told(store, method, path):
+    request = urllib.request.Request(store.control + path, method=method, headers={"Authorization": "Bearer " + store.token})
+    with urllib.request.urlopen(request, timeout=30) as answer:
+        return json.loads(answer.read())
+
+
+def one_pass(store, job):
+    """A whole pass that begins now: what it could not do is a fault."""
+    ticket, end = told(store, "POST", f"/v1/caisson/job/{job}/run")["ticket"], time.monotonic() + 60
+    while time.monotonic() < end:
+        progress = told(store, "GET", f"/v1/caisson/job/{job}")["job"]
+        if progress["served"] >= ticket and not progress["running"]:
+            return [f"{job}: {progress['passFailed']} steps failed"] if progress["passFailed"] else []
+        time.sleep(0.02)
+    return [f"{job}: no pass within a minute"]
+
+
 def stop(c):
-    """The store stops in good order, and is whole."""
+    """One pass of sweep and reaper, and the store stops in good order: it is whole, and no bytes are left that nobody owns."""
+    faults = one_pass(c.store, "sweep")
+    time.sleep(GRACE + 0.1)
+    faults += one_pass(c.store, "reaper")
     code = c.store.stop()
-    return ([] if code == 0 else [f"exit code {code} on SIGTERM"]) + damage(c.build, c.disk, "after a stop")
+    faults += [] if code == 0 else [f"exit code {code} on SIGTERM"]
+    code, lines = check(c.build, c.disk.path, "--strict")
+    c.total["emptied"] = c.total.get("emptied", 0) + 1
+    return faults + ([f"after a stop: {line}" for line in lines if line.startswith(("damage", "leak"))] if code else [])
 
 
 HEAD = """# Long runs of the power cuts

@@ -11,6 +11,7 @@ import json
 import random
 import re
 import threading
+import zlib
 import xml.etree.ElementTree as xml
 
 from s3lib import Answer, Client
@@ -29,6 +30,11 @@ EXPIRE = (b"<LifecycleConfiguration><Rule><ID>e</ID><Status>Enabled</Status><Fil
 KINDS = {"put": 10, "delete": 2, "get": 3, "copy": 2, "copy_across": 1, "rename": 2, "tag": 2, "swap": 2, "race": 2, "multipart": 0.3,
          "list": 0.5, "version_put": 2, "version_mark": 1, "version_delete": 1, "short": 1, "batch": 1, "bucket_life": 0.3,
          "policy": 0.7, "access_key": 0.5, "rotate": 0.1}
+
+
+# Checksums that a client may declare: header -> its bytes. Of a PUT without one the store keeps one of its own.
+SUMS = {"x-amz-checksum-sha256": lambda body: hashlib.sha256(body).digest(), "x-amz-checksum-sha1": lambda body: hashlib.sha1(body).digest(),
+        "x-amz-checksum-crc32": lambda body: zlib.crc32(body).to_bytes(4, "big")}
 
 
 def content(seed, size):
@@ -178,8 +184,9 @@ class Worker(threading.Thread):
     # ---- keys of our own ----
 
     def put(self, key):
-        body = self.fresh()
-        answer = self.attempt({key: State(body)}, "PUT", self.bucket, key, body=body)
+        body, declare = self.fresh(), self.random.choice([None, *SUMS])
+        headers = {declare: base64.b64encode(SUMS[declare](body)).decode()} if declare else {}
+        answer = self.attempt({key: State(body)}, "PUT", self.bucket, key, body=body, headers=headers)
         want = f'"{hashlib.md5(body).hexdigest()}"'
         assert answer.headers["etag"] == want, f"ETag {answer.headers['etag']} of {key}, want {want}"
 
