@@ -258,6 +258,7 @@ start_jobs(struct server *s)
 			[JOB_age] = c->age_interval },
 		.rate = { [JOB_reaper] = c->reap_rate, [JOB_lifecycle] = c->lifecycle_rate, [JOB_scrub] = c->scrub_rate,
 			[JOB_age] = c->age_rate },
+		.opened_ns = clock_unique_ns(),		/* servers are started later, so no upload is under way */
 		.reap_grace_ms = c->reap_grace, .day_seconds = (uint32_t)c->lifecycle_day_seconds, .data_dir = c->data_dir,
 		.touch = s->store.touch,
 	};

@@ -69,6 +69,9 @@ void job_noticed(struct job *, const char *what);
 /* A step failed, with the thread's error context; any thread. */
 void job_failed(struct job *, const char *what, err_v);
 
+/* What was written before the last start, if nobody owns it: then it goes (sweep.c). */
+err job_free_unowned(struct job *, const struct blob_ref *);
+
 /*
  * Around deletions of blobs that records had: begin waits while somebody holds them, hold waits for those that have begun.
  * false: stop now.

@@ -29,6 +29,7 @@ struct jobs_options {
 	unsigned threads;		/* that commit side by side for all jobs, so that they share flushes */
 	uint64_t interval_ms[JOB_COUNT];
 	uint64_t rate[JOB_COUNT];	/* in the job's unit */
+	uint64_t opened_ns;		/* when the store was opened, by clock_unique_ns: every upload since is younger */
 	uint64_t reap_grace_ms;		/* how long the dead stay: longer than any download begun before */
 	uint32_t day_seconds;		/* a lifecycle day */
 	struct touch *touch;		/* meta/touch.h */

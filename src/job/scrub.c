@@ -16,6 +16,7 @@
 #define MEMO_TIME 8u			/* when the last whole pass ended, little-endian ms; then the place of this one */
 #define MEMO_MAX 4096u
 #define SAVE_MS 5000u
+#define COMMIT_MS 15000u		/* the catalog gives up after 10 s */
 #define LINE_BYTES (16u << 10)
 #define ROW_COST 256u			/* a row takes about as long as so many bytes of blobs: for the progress only */
 
@@ -25,6 +26,8 @@ struct scrub {
 	uint64_t saved_ms;		/* monotonic */
 	uint64_t cost, cost_expected;
 	uint64_t leaks;
+	struct blob_ref *unowned;	/* of them, those that may be deleted */
+	size_t nunowned, room;
 };
 
 static void
@@ -84,6 +87,47 @@ found(void *arg, const struct finding *f)
 	else
 		job_noticed(s->job, line.p);
 	s->leaks += f->kind == FINDING_LEAK;
+	if (f->unowned == NULL)
+		return;
+	if (s->nunowned == s->room) {
+		s->room = 2 * s->room + 64;
+		s->unowned = mem_grow(s->unowned, s->room * sizeof(*s->unowned));
+	}
+	s->unowned[s->nunowned++] = *f->unowned;
+}
+
+/*
+ * What nobody owns goes: not what is younger than the grace period, and nothing if anything is damaged, since what is lost may be
+ * the row that named the owner.
+ */
+static err_v
+free_unowned(struct scrub *s, const struct verify_sum *sum)
+{
+	struct job *j = s->job;
+	uint64_t now = clock_wall_ms(), grace = j->options->reap_grace_ms;
+	uint64_t before_ns = now > grace ? (now - grace) * 1000000 : 0;
+	AUTO(buf_done) struct buf line = { 0 };
+	size_t freed = 0;
+	err_v e = ERR_OK;
+
+	if (s->nunowned == 0 || sum->damaged > 0 || !job_deletions_begin(j))
+		return ERR_OK;
+	for (size_t i = 0; i < s->nunowned && err_ok(e) && !job_stopping(j); i++) {
+		if (id_time(s->unowned[i].id) >= before_ns)
+			continue;
+		e = job_free_unowned(j, &s->unowned[i]);
+		freed += err_ok(e);
+		arena_reset(j->arena);
+	}
+	job_deletions_end(j);
+	s->leaks -= freed;
+	if (freed == 0)
+		return e;
+	buf_init(&line, LINE_BYTES);
+	buf_addf(&line, "freed %zu blobs that nobody owned", freed);
+	buf_add_char(&line, '\0');
+	job_noticed(j, line.p);
+	return e;
 }
 
 /* What a whole pass will cost, roughly: a copy counts as if it had bytes of its own. */
@@ -127,12 +171,19 @@ recall(struct scrub *s, str *ret_place)
 	return ERR_OK;
 }
 
+static void
+scrub_done(struct scrub *s)
+{
+	free(s->unowned);
+}
+
 err_v
 job_scrub(struct job *j)
 {
-	struct scrub s = { .job = j, .saved_ms = clock_mono_ms() };
-	struct verify_options o = { .catalog = j->options->catalog, .blobs = j->options->blobs, .crew = j->crew, .pace = pace,
-		.found = found, .reached = reached, .arg = &s };
+	AUTO(scrub_done) struct scrub s = { .job = j, .saved_ms = clock_mono_ms() };
+	struct verify_options o = { .catalog = j->options->catalog, .blobs = j->options->blobs, .crew = j->crew,
+		.opened_ns = j->options->opened_ns, .commit_ms = COMMIT_MS, .pace = pace, .found = found, .reached = reached,
+		.arg = &s };
 	uint64_t now = clock_wall_ms(), interval = j->options->interval_ms[JOB_scrub];
 	struct verify_sum sum;
 
@@ -147,6 +198,8 @@ job_scrub(struct job *j)
 	TRY(verify_store(&o, &sum));
 	if (job_stopping(j))
 		return ERR_OK;
+	arena_reset(j->arena);
+	TRY(free_unowned(&s, &sum));
 	atomic_store(&j->backlog, s.leaks);
 	atomic_store(&j->permille, 1000);
 	s.ended_ms = clock_wall_ms();

@@ -2,7 +2,7 @@
  * sweep.c - deletes blobs that were written and never committed to the index: what a crash between the two leaves.
  *
  * Only blobs begun before the last start come here (blob_list_suspects), so an upload in flight is never judged. One that could
- * not be judged keeps all suspects for the next pass.
+ * not be judged keeps all suspects for the next pass. What loses its owner after that without being deleted, the scrub finds.
  */
 #include "base/crash.h"
 #include "job/job_impl.h"
@@ -12,8 +12,8 @@ struct sweep {
 	err_v failed;
 };
 
-static err_v
-judge(struct job *j, const struct blob_ref *ref)
+err_v
+job_free_unowned(struct job *j, const struct blob_ref *ref)
 {
 	bool owned;
 
@@ -34,7 +34,7 @@ visit(void *arg, const struct blob_ref *ref)
 
 	if (!job_pace(s->job, 1))
 		return false;
-	s->failed = judge(s->job, ref);
+	s->failed = job_free_unowned(s->job, ref);
 	arena_reset(s->job->arena);
 	return err_ok(s->failed);
 }

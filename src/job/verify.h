@@ -27,6 +27,7 @@ struct finding {
 	struct version_id version;
 	struct id upload;
 	str what;		/* one line */
+	const struct blob_ref *unowned;	/* a leak: it may be deleted, nobody can come to own it any more; else NULL */
 };
 
 /* "damage bucket=B key=K version=V: what"; keys percent-encoded. */
@@ -39,6 +40,8 @@ struct verify_options {
 	struct blobs *blobs;
 	struct crew *crew;	/* reads blobs side by side */
 	bool alone;		/* nobody else has the store open */
+	uint64_t opened_ns;	/* else: since when nobody but us has had it open (clock_unique_ns); an upload under way is younger */
+	uint64_t commit_ms;	/* ... and it takes so long, at most, from the flush of its blob to the commit that names it */
 	/* n units are about to be looked at: may wait; false: stop. From the caller's thread, as found. */
 	bool (*pace)(void *arg, enum verify_unit, uint64_t n);
 	void (*found)(void *arg, const struct finding *);

@@ -17,8 +17,6 @@
 #define BATCH_BYTES (16u << 20)
 #define ROW_ARENA_MAX (16u << 20)
 #define UNOWNED_MAX 100000u
-/* From a blob's flush to the commit that names it: the catalog gives up after 10 s. */
-#define COMMIT_MS 15000u
 #define WAIT_STEP_MS 100u
 #define PLACE_SPACE 4u
 
@@ -212,13 +210,23 @@ visit(void *arg, const struct blob_ref *ref)
 	return u->n < UNOWNED_MAX;
 }
 
+/* An upload has its id for as long as it runs: so one that was under way when the store was opened does not exist. */
+static bool
+may_be_under_way(const struct verify *v, const struct blob_ref *ref)
+{
+	return !v->o->alone && id_time(ref->id) >= v->o->opened_ns;
+}
+
 /* Those whose commit was under way have been named by now. */
 static void
-wait_for_commits(struct verify *v)
+wait_for_commits(struct unowned *u)
 {
-	uint64_t until = clock_mono_ms() + COMMIT_MS;
+	uint64_t until = clock_mono_ms() + u->v->o->commit_ms;
+	bool any = false;
 
-	while (!v->o->alone && clock_mono_ms() < until && verify_pace(v, VERIFY_ROWS, 0))
+	for (size_t i = 0; i < u->n && !any; i++)
+		any = may_be_under_way(u->v, &u->ref[i]);
+	while (any && clock_mono_ms() < until && verify_pace(u->v, VERIFY_ROWS, 0))
 		nanosleep(&(struct timespec){ .tv_nsec = WAIT_STEP_MS * 1000000L }, NULL);
 }
 
@@ -226,19 +234,20 @@ static void
 judge_again(struct unowned *u)
 {
 	for (size_t i = 0; i < u->n && !u->v->stopped; i++) {
-		struct finding f = { .kind = FINDING_LEAK };
+		const struct blob_ref *ref = &u->ref[i];
+		struct finding f = { .kind = FINDING_LEAK, .unowned = may_be_under_way(u->v, ref) ? NULL : ref };
 		struct blob_reader *reader = NULL;
 		bool owned = true;
 
 		if (!u->v->o->alone) {
-			if (!err_ok(catalog_blob_owned(u->v->o->catalog, &u->ref[i], u->a, &owned)) || owned)
+			if (!err_ok(catalog_blob_owned(u->v->o->catalog, ref, u->a, &owned)) || owned)
 				continue;
-			if (err_is(blob_open(u->v->o->blobs, &u->ref[i], &reader), ERR_NOT_FOUND.code))
+			if (err_is(blob_open(u->v->o->blobs, ref, &reader), ERR_NOT_FOUND.code))
 				continue;
 			blob_reader_close(&reader);
 		}
-		f.what = arena_fmt(u->a, "blob %.*s at place %llx is owned by nobody", STR_FMT(hex_str(u->a, id_bytes(&u->ref[i].id))),
-		    (unsigned long long)u->ref[i].place);
+		f.what = arena_fmt(u->a, "blob %.*s at place %llx is owned by nobody", STR_FMT(hex_str(u->a, id_bytes(&ref->id))),
+		    (unsigned long long)ref->place);
 		verify_found(u->v, &f);
 		arena_reset(u->a);
 	}
@@ -258,7 +267,7 @@ verify_owned(struct verify *v)
 	if (err_ok(e))
 		e = u.failed;
 	if (err_ok(e) && u.n > 0) {
-		wait_for_commits(v);
+		wait_for_commits(&u);
 		judge_again(&u);
 	}
 	free(u.ref);

@@ -3,9 +3,10 @@
  *
  *     blob_driver work DIR THREADS STEPS SEED
  *         Random puts and deletes. Each acknowledgement is a line on standard output and a mark in the shim's log: "put ID PLACE SIZE",
- *         or "gone ID PLACE SIZE": about to be deleted.
+ *         "gone ID PLACE SIZE": about to be deleted, or "erased ID PLACE SIZE": deleted, and that is flushed.
  *     blob_driver judge DIR < LINES
- *         Every blob put and not gone is there and whole; after the suspects without an owner are deleted nothing else is left.
+ *         Every blob put and not gone is there and whole, none that was erased is back; after the suspects without an owner are
+ *         deleted nothing else is left.
  */
 #define TEST_NO_MAIN
 #include "test.h"
@@ -54,22 +55,39 @@ some_size(uint64_t *seed)
 	return data_random(seed) % (most[data_random(seed) % COUNT(most)] + 1);
 }
 
+/* What a thread has deleted since its last flush. */
+struct deleted { struct blob_ref ref[64]; size_t n; };
+
+static void
+erase(struct deleted *d)
+{
+	if (err_ok(blobs_flush(store)))
+		for (size_t i = 0; i < d->n; i++)
+			say("erased", &d->ref[i]);
+	d->n = 0;
+}
+
 /* Errors are reported, and go on: with faults they are what is to be seen. */
 static void *
 work(void *arg)
 {
 	struct worker *w = arg;
 	struct blob_ref have[64];
+	struct deleted deleted = { .n = 0 };
 	size_t n = 0;
 
 	for (int i = 0; i < w->steps; i++) {
+		if (deleted.n == COUNT(deleted.ref) || data_random(&w->seed) % 10 == 0)
+			erase(&deleted);
 		if (n == COUNT(have) || (n > 0 && data_random(&w->seed) % 4 == 0)) {
 			size_t k = data_random(&w->seed) % n;
 			struct blob_ref ref = have[k];
 
 			have[k] = have[--n];
 			say("gone", &ref);
-			if (!err_ok(blob_delete(store, &ref)))
+			if (err_ok(blob_delete(store, &ref)))
+				deleted.ref[deleted.n++] = ref;
+			else
 				say("failed-delete", &ref);
 		} else {
 			size_t size = some_size(&w->seed);
@@ -117,6 +135,7 @@ run(const char *dir, int threads, int steps, uint64_t seed)
 struct owned {
 	struct blob_ref ref[8192];
 	bool gone[8192];		/* perhaps deleted */
+	bool erased[8192];		/* surely */
 	size_t n;
 	bool deleting;
 	unsigned unowned;
@@ -151,6 +170,8 @@ read_lines(void)
 			owned.ref[owned.n++] = ref;
 		else if (strcmp(what, "gone") == 0 && old != NULL)
 			owned.gone[old - owned.ref] = true;
+		else if (strcmp(what, "erased") == 0 && old != NULL)
+			owned.erased[old - owned.ref] = true;
 	}
 }
 
@@ -164,6 +185,16 @@ sweep(void *arg, const struct blob_ref *ref)
 		return true;
 	EXPECT_OK(blob_delete(store, ref));
 	owned.unowned++;
+	return true;
+}
+
+static bool
+none_erased(void *arg, const struct blob_ref *ref)
+{
+	struct blob_ref *o = find(ref->id);
+
+	if (o != NULL && owned.erased[o - owned.ref])
+		TEST_FAIL("back again: place %" PRIx64 " size %" PRIu64, ref->place, ref->size);
 	return true;
 }
 
@@ -206,6 +237,7 @@ judge(const char *dir)
 	if (store == NULL)
 		return 1;
 	check_owned("after the cut");
+	EXPECT_OK(blob_list(store, none_erased, NULL));
 	EXPECT_OK(blob_list_suspects(store, sweep, NULL));
 	EXPECT_OK(blob_list(store, only_owned, NULL));
 	check_owned("after the sweep");

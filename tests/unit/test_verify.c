@@ -4,6 +4,7 @@
  * A small store with everything that the index knows: versions, null versions, copies within and across buckets, borrowed
  * parts, uploads, things dead. Then each row in turn is taken away, cut short, or changed, each blob spoilt or deleted.
  */
+#include "base/clock.h"
 #include "base/mem.h"
 #include "blob/blob_impl.h"
 #include "catalog_help.h"
@@ -19,7 +20,8 @@ struct store {
 	struct blobs *blobs;
 	struct crew *crew;
 	struct buf said;		/* the findings of the last verify */
-	unsigned damaged, leaked;
+	unsigned damaged, leaked, free;	/* free: of those leaked, what may be deleted */
+	uint64_t opened_ns;		/* 0: nobody else has it open */
 };
 
 static void
@@ -45,6 +47,7 @@ found(void *arg, const struct finding *f)
 	struct store *s = arg;
 
 	*(f->kind == FINDING_DAMAGE ? &s->damaged : &s->leaked) += 1;
+	s->free += f->unowned != NULL;
 	finding_text(f, &s->said);
 	buf_add_char(&s->said, '\n');
 }
@@ -52,12 +55,12 @@ found(void *arg, const struct finding *f)
 static unsigned
 verify(struct store *s)
 {
-	struct verify_options o = { .catalog = s->bed.c, .blobs = s->blobs, .crew = s->crew, .alone = true, .pace = pace, .found = found,
-		.arg = s };
+	struct verify_options o = { .catalog = s->bed.c, .blobs = s->blobs, .crew = s->crew, .alone = s->opened_ns == 0,
+		.opened_ns = s->opened_ns, .pace = pace, .found = found, .arg = s };
 	struct verify_sum sum = { 0 };
 
 	buf_clear(&s->said);
-	s->damaged = s->leaked = 0;
+	s->damaged = s->leaked = s->free = 0;
 	EXPECT_OK(verify_store(&o, &sum));
 	EXPECT_EQ("damaged", sum.damaged, s->damaged);
 	EXPECT_EQ("leaked", sum.leaked, s->leaked);
@@ -419,4 +422,23 @@ TEST(verify_blob_unowned)
 	blob(&s, s.bed.b.space, 1000);
 	EXPECT_EQ("one finding", verify(&s), 1);
 	EXPECT_EQ("a leak", s.leaked, 1);
+	EXPECT_EQ("that may be deleted", s.free, 1);
+}
+
+/* What an upload has written that may still be under way is never handed out to be deleted. */
+TEST(verify_blob_under_way)
+{
+	AUTO(store_done) struct store s = store_new();
+	struct blob_ref before, after;
+
+	before = blob(&s, s.bed.b.space, 1000);
+	s.opened_ns = clock_unique_ns();
+	after = blob(&s, s.bed.b.space, 1000);
+	EXPECT_EQ("both are seen", verify(&s), 2);
+	EXPECT_EQ("the older one may be deleted", s.free, 1);
+	EXPECT_OK(blob_delete(s.blobs, &before));
+	EXPECT_EQ("the younger one is left", verify(&s), 1);
+	EXPECT_EQ("and stays", s.free, 0);
+	EXPECT_OK(blob_delete(s.blobs, &after));
+	expect_whole(&s, "both are gone");
 }
