@@ -115,9 +115,16 @@ record_object_again(struct buf *b, const struct older *older, str raw)
 	buf_add(b, message);
 }
 
+/* An ETag in its short form; a text, if there is one too, counts before it. */
+struct short_etag {
+	bool set;
+	uint8_t md5[16];
+	uint32_t parts;
+};
+
 /* The fields that a listing shows; the rest by and by. */
 static void
-get_field(struct wire *w, struct object *o, uint8_t md5[16], uint32_t *etag_parts)
+get_field(struct wire *w, struct object *o, struct short_etag *etag)
 {
 	uint32_t v;
 
@@ -128,8 +135,8 @@ get_field(struct wire *w, struct object *o, uint8_t md5[16], uint32_t *etag_part
 	case OBJECT_OID: wire_get_id(w, &o->oid); break;
 	case OBJECT_MODIFIED_MS: wire_get_u64(w, UINT64_MAX, &o->modified_ms); break;
 	case OBJECT_SIZE: wire_get_u64(w, INT64_MAX, &o->size); break;
-	case OBJECT_ETAG_MD5: o->etag.len = wire_get_fixed(w, md5, 16) ? 32 : 0; break;
-	case OBJECT_ETAG_PARTS: wire_get_u32(w, UINT16_MAX, etag_parts); break;
+	case OBJECT_ETAG_MD5: etag->set = wire_get_fixed(w, etag->md5, sizeof(etag->md5)); break;
+	case OBJECT_ETAG_PARTS: wire_get_u32(w, UINT16_MAX, &etag->parts); break;
 	case OBJECT_ETAG: wire_get_str(w, &o->etag); break;
 	case OBJECT_CHECKSUM: wire_get_checksum(w, &o->checksum); break;
 	case OBJECT_CLASS: o->class = wire_get_u32(w, CLASS_COUNT - 1, &v) ? (enum storage_class)v : CLASS_STANDARD; break;
@@ -187,8 +194,7 @@ record_object_read(str raw, enum record_depth depth, struct arena *a, struct old
 {
 	static const struct pair_fields fields = { OBJECT_HEADER, OBJECT_METADATA, OBJECT_TAG };
 	struct object o = { .class = CLASS_STANDARD };
-	uint8_t md5[16] = { 0 };
-	uint32_t etag_parts = 0;
+	struct short_etag etag = { .set = false };
 	struct older older;
 	const char *why;
 	struct wire w;
@@ -196,14 +202,14 @@ record_object_read(str raw, enum record_depth depth, struct arena *a, struct old
 
 	TRY(open_object(raw, &older, &message));
 	for (w = wire_of(message); wire_next(&w);)
-		get_field(&w, &o, md5, &etag_parts);
+		get_field(&w, &o, &etag);
 	if (w.bad)
 		return record_broken(WHAT, "not a message");
 	why = why_not(&o);
 	if (why != NULL)
 		return record_broken(WHAT, why);
-	if (o.etag.len > 0 && o.etag.p == NULL) {
-		o.etag = etag_unpack(a, md5, etag_parts);
+	if (etag.set && o.etag.p == NULL) {
+		o.etag = etag_unpack(a, etag.md5, etag.parts);
 		if (o.etag.p == NULL)
 			return record_broken(WHAT, "too large for the memory of a request");
 	}
