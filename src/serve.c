@@ -317,16 +317,16 @@ server_close(struct server *s, uint64_t drain_ms)
 static void
 reload(struct server *s)
 {
-	err_v e = ERR_OK;
+	err_v logs = log_reopen(), certificate;
 
-	log_reopen();
+	if (!err_ok(logs))
+		log_error("the access log was not opened anew, lines go where they went before: %s", err_context());
 	audit_reopen(s->store.audit);
-	if (s->tls != NULL)
-		e = tls_reload(s->tls);
-	if (err_ok(e))
-		log_info("reloaded: logs and certificates");
-	else
+	certificate = s->tls != NULL ? tls_reload(s->tls) : ERR_OK;
+	if (!err_ok(certificate))
 		log_error("the certificate was not reloaded, the old one stays: %s", err_context());
+	if (err_ok(logs) && err_ok(certificate))
+		log_info("reloaded: logs and certificates");
 }
 
 static void

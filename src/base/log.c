@@ -88,18 +88,23 @@ log_access_open(const char *path)
 	return ERR_OK;
 }
 
-void
+err_v
 log_reopen(void)
 {
+	err_v e = ERR_OK;
 	int fd;
 
 	lock_take(&access_lock);
-	if (access_fd >= 0 && (fd = access_open(access_path)) >= 0) {
-		/* dup2 keeps the number, so that writers need no lock. */
-		dup2(fd, access_fd);
-		close(fd);
+	if (access_fd >= 0) {
+		fd = access_open(access_path);
+		/* dup3 keeps the number, so that writers need no lock. */
+		if (fd < 0 || dup3(fd, access_fd, O_CLOEXEC) < 0)
+			e = err_errno(errno, "open access log %s", access_path);
+		if (fd >= 0)
+			close(fd);
 	}
 	lock_drop(&access_lock);
+	return e;
 }
 
 void

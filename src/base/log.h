@@ -23,6 +23,7 @@ void log_event(enum log_level, const char *fmt, ...) __attribute__((format(print
 void log_access(str line);
 /* Is there an access log? Else its lines need not be made. */
 bool log_access_on(void);
-/* Path of the access log, "" for none, "-" for standard output. Reopened by log_reopen(). */
+/* Path of the access log, "" for none, "-" for standard output. */
 err log_access_open(const char *path);
-void log_reopen(void);
+/* Open the path anew, after rotation. On failure lines go where they went before. */
+err log_reopen(void);

@@ -1,14 +1,19 @@
-/* The small types: str, buf, arena, text, id, err. */
+/* The small types: str, buf, arena, text, id, err; and the access log. */
 #include "test.h"
 
 #include <sched.h>
+#include <stdlib.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/arena.h"
 #include "base/buf.h"
 #include "base/clock.h"
+#include "base/file.h"
 #include "base/id.h"
 #include "base/lock.h"
+#include "base/log.h"
 #include "base/text.h"
 
 TEST(str_numbers)
@@ -194,4 +199,38 @@ TEST(err_messages)
 	e = err_errno(ENOSPC, "write %s", "blob");
 	EXPECT_ERR("errno", e, -ENOSPC);
 	EXPECT(str_starts(str_c(err_context()), STR("write blob: ")));
+}
+
+static size_t
+bytes_in(const char *path)
+{
+	struct stat st;
+
+	return stat(path, &st) == 0 ? (size_t)st.st_size : 0;
+}
+
+/* A log that cannot be opened anew goes on where it was, and says so. */
+TEST(access_log_is_opened_anew)
+{
+	char dir[] = "/tmp/test_log_XXXXXX", path[64], old[64];
+
+	REQUIRE(mkdtemp(dir) != NULL);
+	snprintf(path, sizeof(path), "%s/access", dir);
+	snprintf(old, sizeof(old), "%s/old", dir);
+	REQUIRE(err_ok(log_access_open(path)));
+	log_access(STR("one"));
+	REQUIRE(rename(path, old) == 0);
+	log_access(STR("two"));
+	EXPECT_EQ("until told", bytes_in(old), 8);
+	REQUIRE(mkdir(path, 0700) == 0);
+	EXPECT_ERR("a directory", log_reopen(), -EISDIR);
+	log_access(STR("three"));
+	EXPECT_EQ("still there", bytes_in(old), 14);
+	REQUIRE(rmdir(path) == 0);
+	EXPECT_OK(log_reopen());
+	log_access(STR("four"));
+	EXPECT_EQ("anew", bytes_in(path), 5);
+	EXPECT_EQ("no more", bytes_in(old), 14);
+	EXPECT_OK(log_access_open(""));
+	EXPECT_OK(file_remove_tree(dir));
 }
