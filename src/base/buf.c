@@ -110,19 +110,18 @@ buf_addf(struct buf *b, const char *fmt, ...)
 void
 buf_addv(struct buf *b, const char *fmt, va_list ap)
 {
+	AUTO(mem_free_p) char *large = NULL;
 	char small[512];
 	va_list again;
-	char *to;
 	int n;
 
 	va_copy(again, ap);
 	n = vsnprintf(small, sizeof(small), fmt, ap);
 	assert(n >= 0);
-	if ((size_t)n < sizeof(small)) {
-		buf_add(b, str_n(small, (size_t)n));
-	} else if ((to = buf_room(b, (size_t)n + 1)) != NULL) {
-		vsnprintf(to, (size_t)n + 1, fmt, again);
-		buf_added(b, (size_t)n);
+	if ((size_t)n >= sizeof(small)) {	/* not in place: vsnprintf() wants room for its NUL, the limit may not have it */
+		large = mem_grow(NULL, (size_t)n + 1);
+		vsnprintf(large, (size_t)n + 1, fmt, again);
 	}
 	va_end(again);
+	buf_add(b, str_n(large != NULL ? large : small, (size_t)n));
 }

@@ -84,6 +84,22 @@ TEST(buf_limit_is_sticky)
 	buf_done(&b);
 }
 
+/* The limit is the limit, however the text got so long: vsnprintf()'s NUL takes no part of it. */
+TEST(buf_takes_a_format_up_to_its_limit)
+{
+	for (size_t len = 510; len < 515; len++) {
+		AUTO(buf_done) struct buf fits, over;
+
+		buf_init(&fits, len);
+		buf_init(&over, len - 1);
+		buf_addf(&fits, "%0*d", (int)len, 1);
+		buf_addf(&over, "%0*d", (int)len, 1);
+		EXPECT_EQ("all of it", fits.len, len);
+		EXPECT(!buf_overflow(&fits));
+		EXPECT(buf_overflow(&over) && over.len == 0);
+	}
+}
+
 TEST(arena_limits)
 {
 	struct arena *a = arena_new(64, 1024);
