@@ -3,7 +3,7 @@
  *
  * A struct digests runs any set of algorithms over one stream. MD5 is the wall
  * of an upload (0.58 GB/s a core), so a long stream can have its digests run
- * by a helper thread beside receiving and writing: see digests_begin().
+ * by a helper thread beside receiving and writing: see digests_help().
  */
 #pragma once
 
@@ -31,9 +31,8 @@ struct digests;
 struct digests *digests_new(unsigned set);
 void digests_free(struct digests **);
 /*
- * Hash the bytes. With a helper (digests_help) they are hashed beside the
- * caller: they must stay untouched until digests_drain() or a later
- * digests_add() returns... the helper holds at most one piece.
+ * Hash the bytes. With digests_help() perhaps beside the caller: they must stay untouched until digests_drain(), or the
+ * next digests_add() or digests_get(), returns.
  */
 void digests_add(struct digests *, str bytes);
 /* From now on hash in a helper thread of a shared pool, if one is free. */

@@ -2,8 +2,8 @@
  * lock.h - mutexes with a name and a rank.
  *
  * All locks are rows of tbl/locks.h, lowest rank taken first. Taking a lock of
- * a rank not above those already held is a panic in debug builds. No lock is
- * held over I/O except those whose row says so.
+ * a rank not above those already held is a panic. No lock is held over I/O
+ * except those whose row says so.
  */
 #pragma once
 

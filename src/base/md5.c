@@ -12,7 +12,9 @@
 
 #define BLOCK 64u
 
-static md5_lanes_f *lanes_best;		/* NULL: this processor has none */
+typedef void lanes_f(uint32_t state[4][MD5_LANES], const uint8_t *const p[MD5_LANES], size_t blocks);
+
+static lanes_f *lanes_best;		/* NULL: this processor has none */
 
 #if defined(__x86_64__)
 typedef uint32_t lanes __attribute__((vector_size(4 * MD5_LANES)));

@@ -12,8 +12,6 @@
 #define MD5_LANES 8u
 #define MD5_LANES_WORTH 3u	/* fewer are as fast one after the other */
 
-typedef void md5_lanes_f(uint32_t state[4][MD5_LANES], const uint8_t *const p[MD5_LANES], size_t blocks);
-
 void md5_init(MD5_CTX *);
 void md5_add(MD5_CTX *, str bytes);
 void md5_end(MD5_CTX *, uint8_t ret[16]);

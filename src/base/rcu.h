@@ -7,7 +7,7 @@
  *	rcu_enter(&r, &s);
  *	p = atomic_load(&shared);
  *	... use p ...
- *	rcu_leave(&r, &s);
+ *	rcu_leave(&s);
  */
 #pragma once
 

@@ -1,5 +1,5 @@
 /*
- * text.c - hex, base64, URL-encoding.
+ * text.c - numbers, hex, base64, URL-encoding, JSON strings.
  */
 #include "base/text.h"
 

@@ -1,5 +1,5 @@
 /*
- * text.h - bytes as letters: hex, base64, URL-encoding.
+ * text.h - bytes as letters: numbers, hex, base64, URL-encoding, JSON strings.
  */
 #pragma once
 
@@ -30,7 +30,7 @@ void json_quote(struct buf *, str s);
 /*
  * Percent-encoding as SigV4 and S3's encoding-type=url want it: unreserved
  * characters (A-Z a-z 0-9 - . _ ~) stay, every other byte becomes %XX in upper
- * case; keep_slash leaves "/" as it is.
+ * case; URL_KEEP_SLASH leaves "/" as it is.
  */
 enum url_slash { URL_ENCODE_SLASH, URL_KEEP_SLASH };
 void url_encode(struct buf *, str s, enum url_slash);
@@ -44,6 +44,6 @@ url_unreserved(char c)
 	return (bits[(unsigned char)c >> 5] >> (c & 31) & 1) != 0;
 }
 
-/* Into the arena; false on a broken %XX. plus: '+' means a space (query strings, form data). */
+/* Into the arena, or s itself if there is nothing to decode; false on a broken %XX. plus: '+' means a space (query strings, form data). */
 enum url_plus { URL_PLUS_IS_PLUS, URL_PLUS_IS_SPACE };
 bool url_decode(struct arena *, str s, enum url_plus, str *ret);

@@ -1,5 +1,4 @@
 /* Locks, lowest rank first: one may be taken only above all that are held. LOCK(name, why) */
-LOCK(PARAMS,      "the configuration snapshot pointer")
 LOCK(JOBS,        "background jobs: state and wake-up")
 LOCK(OIDC,        "keys of identity providers")
 LOCK(ACCESS,      "changes of keys and policies: held over the commit, on purpose; readers never take it")
@@ -18,5 +17,4 @@ LOCK(LOOP,        "a loop's connections and spare request memory")
 LOCK(DIGEST,      "digest helpers")
 LOCK(TOUCH,       "the queue of notes of reads")
 LOCK(SIGNING,     "cache of signing keys")
-LOCK(METRICS,     "registry of metrics")
 LOCK(LOG,         "log sinks")

@@ -26,7 +26,7 @@ struct work {
 static void
 gate_init(struct gate *g)
 {
-	lock_init(&g->lock, LOCK_PARAMS);
+	lock_init(&g->lock, LOCK_JOBS);
 	cond_init(&g->changed);
 	g->open = false;
 	g->waiting = g->done = 0;
