@@ -22,14 +22,6 @@
 
 #define KEY_TEXT_LEN 64u
 
-static void
-fd_close(int *fd)
-{
-	if (*fd >= 0)
-		close(*fd);
-	*fd = -1;
-}
-
 static err_v
 key_parse(const char *where, str text, uint8_t ret[32])
 {

@@ -11,6 +11,7 @@
 #include <pthread.h>
 #include <string.h>
 
+#include "base/be.h"
 #include "base/digest_impl.h"
 #include "base/mem.h"
 #include "base/panic.h"
@@ -70,15 +71,6 @@ scratch(void)
 			PANIC("no digest context");
 	}
 	return ctx;
-}
-
-static void
-store_be(uint8_t *p, uint64_t v, size_t n)
-{
-	while (n-- > 0) {
-		p[n] = (uint8_t)v;
-		v >>= 8;
-	}
 }
 
 size_t
@@ -229,13 +221,13 @@ digests_get(struct digests *d, enum digest_alg alg, void *ret)
 		EVP_OK(EVP_DigestFinal_ex(d->evp[alg], ret, NULL));
 		break;
 	case DIGEST_CRC32:
-		store_be(ret, d->crc32, 4);
+		be_put(ret, d->crc32, 4);
 		break;
 	case DIGEST_CRC32C:
-		store_be(ret, d->crc32c, 4);
+		be_put(ret, d->crc32c, 4);
 		break;
 	case DIGEST_CRC64NVME:
-		store_be(ret, d->crc64, 8);
+		be_put(ret, d->crc64, 8);
 		break;
 	case DIGEST_COUNT:
 		PANIC("not an algorithm");
@@ -266,13 +258,13 @@ digest_once(enum digest_alg alg, str bytes, void *ret)
 		evp_two(alg, bytes, STR_NONE, ret);
 		break;
 	case DIGEST_CRC32:
-		store_be(ret, crc32(0, bytes), 4);
+		be_put(ret, crc32(0, bytes), 4);
 		break;
 	case DIGEST_CRC32C:
-		store_be(ret, crc32c(0, bytes), 4);
+		be_put(ret, crc32c(0, bytes), 4);
 		break;
 	case DIGEST_CRC64NVME:
-		store_be(ret, crc64nvme(0, bytes), 8);
+		be_put(ret, crc64nvme(0, bytes), 8);
 		break;
 	case DIGEST_COUNT:
 		PANIC("not an algorithm");

@@ -12,7 +12,7 @@
 
 #define COPY_BYTES (1u << 20)
 
-static void
+void
 fd_close(int *fd)
 {
 	if (*fd >= 0)

@@ -10,6 +10,8 @@
 #include "base/err.h"
 #include "base/str.h"
 
+/* Close an open file, or nothing at -1, for AUTO(). For what was written and flushed: what close() says is not asked. */
+void fd_close(int *fd);
 /* Made anew or emptied, mode 0600, written and flushed; a symbolic link in its place is refused. Its name is not flushed yet. */
 err file_write(const char *path, str text);
 /* The beginning of an open file: until max bytes are read or it ends, however little one read gives. Its length; -1: errno. */

@@ -3,7 +3,6 @@
 
 #include <fcntl.h>
 #include <stdio.h>
-#include <unistd.h>
 
 #include "base/file.h"
 
@@ -12,7 +11,7 @@
 err_v
 format_check(const char *path, const char *what, unsigned newest)
 {
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	AUTO(fd_close) int fd = open(path, O_RDONLY | O_CLOEXEC);
 	char text[LINE_MAX_LEN + 1];
 	uint64_t version = 0;
 	ssize_t n;
@@ -21,7 +20,6 @@ format_check(const char *path, const char *what, unsigned newest)
 	if (fd < 0)
 		return err_errno(errno, "open %s", path);
 	n = file_read_head(fd, text, LINE_MAX_LEN);
-	close(fd);
 	if (n < 0)
 		return err_errno(errno, "read %s", path);
 	line = str_n(text, (size_t)n);

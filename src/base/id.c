@@ -5,29 +5,11 @@
 
 #include <sys/random.h>
 
+#include "base/be.h"
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/panic.h"
 #include "base/text.h"
-
-static void
-store_be(uint8_t *p, uint64_t v, int n)
-{
-	while (n-- > 0) {
-		p[n] = (uint8_t)v;
-		v >>= 8;
-	}
-}
-
-static uint64_t
-load_be(const uint8_t *p, int n)
-{
-	uint64_t v = 0;
-
-	for (int i = 0; i < n; i++)
-		v = v << 8 | p[i];
-	return v;
-}
 
 /* One call of the kernel for 64 ids. */
 static uint32_t
@@ -49,22 +31,28 @@ id_new(uint32_t space)
 {
 	struct id id;
 
-	store_be(id.byte, space, 4);
-	store_be(id.byte + 4, clock_unique_ns(), 8);
-	store_be(id.byte + 12, chance(), 4);
+	be_put(id.byte, space, 4);
+	id_set_time(&id, clock_unique_ns());
+	be_put(id.byte + 12, chance(), 4);
 	return id;
 }
 
 uint32_t
 id_space(struct id id)
 {
-	return (uint32_t)load_be(id.byte, 4);
+	return (uint32_t)be_get(id.byte, 4);
 }
 
 uint64_t
 id_time(struct id id)
 {
-	return load_be(id.byte + 4, 8);
+	return be_get(id.byte + 4, 8);
+}
+
+void
+id_set_time(struct id *id, uint64_t ns)
+{
+	be_put(id->byte + 4, ns, 8);
 }
 
 bool

@@ -24,6 +24,7 @@ struct id id_new(uint32_t space);
 uint32_t id_space(struct id);
 /* Birth, nanoseconds since 1970. */
 uint64_t id_time(struct id);
+void id_set_time(struct id *, uint64_t ns);
 bool id_eq(struct id, struct id);
 bool id_is_zero(struct id);
 str id_bytes(const struct id *);	/* borrows */

@@ -7,8 +7,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "base/file.h"
+#include "base/be.h"
 #include "base/crash.h"
+#include "base/file.h"
 #include "base/mem.h"
 #include "base/text.h"
 #include "blob/blob_file_impl.h"
@@ -72,7 +73,7 @@ number_parse(str s, uint64_t *ret)
 
 	if (s.len != 8 || !hex_decode(s, b))
 		return false;
-	n = (uint64_t)b[0] << 24 | (uint64_t)b[1] << 16 | (uint64_t)b[2] << 8 | b[3];
+	n = be_get(b, sizeof(b));
 	if (n > NUMBER_MAX)
 		return false;
 	io_number_text(n, text);

@@ -55,9 +55,7 @@ version_after(uint32_t space, const struct chain *ch)
 	last = id_time(ch->newest.version.id);
 	if (id_time(id) > last)
 		return id;
-	last++;
-	for (int i = 0; i < 8; i++)
-		id.byte[4 + i] = (uint8_t)(last >> (8 * (7 - i)));
+	id_set_time(&id, last + 1);
 	return id;
 }
 

@@ -6,6 +6,7 @@
  */
 #include "meta/keys.h"
 
+#include "base/be.h"
 #include "base/panic.h"
 
 static_assert(ROW_KEY_MAX >= 3 + ORG_MAX * 2 + 2 + BUCKET_NAME_MAX, "names of buckets fit");
@@ -40,10 +41,12 @@ add_byte(struct row_key *k, unsigned c)
 }
 
 static void
-add_be(struct row_key *k, uint64_t v, int n)
+add_be(struct row_key *k, uint64_t v, size_t n)
 {
-	while (n-- > 0)
-		add_byte(k, (unsigned)(v >> (8 * n)) & 0xff);
+	uint8_t bytes[8];
+
+	be_put(bytes, v, n);
+	add(k, bytes, n);
 }
 
 static void
@@ -332,16 +335,13 @@ take_kind(str *s, enum row_kind kind)
 }
 
 static bool
-take_be(str *s, int n, uint64_t *ret)
+take_be(str *s, size_t n, uint64_t *ret)
 {
-	uint8_t b[8];
-	uint64_t v = 0;
+	uint8_t bytes[8];
 
-	if (!take(s, b, (size_t)n))
+	if (!take(s, bytes, n))
 		return false;
-	for (int i = 0; i < n; i++)
-		v = v << 8 | b[i];
-	*ret = v;
+	*ret = be_get(bytes, n);
 	return true;
 }
 

@@ -6,6 +6,7 @@
  */
 #include "meta/kv.h"
 
+#include "base/be.h"
 #include "base/mem.h"
 #include "base/panic.h"
 #include "meta/kv_impl.h"
@@ -44,8 +45,7 @@ kv_full(uint32_t space, str key, struct kv_full *ret)
 {
 	if (key.len > KV_KEY_MAX)
 		return false;
-	for (int i = 0; i < KV_SPACE_LEN; i++)
-		ret->p[i] = (char)(space >> (24 - 8 * i));
+	be_put(ret->p, space, KV_SPACE_LEN);
 	if (key.len > 0)
 		memcpy(ret->p + KV_SPACE_LEN, key.p, key.len);
 	ret->len = KV_SPACE_LEN + key.len;

@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #include "base/digest.h"
+#include "base/file.h"
 #include "base/mem.h"
 #include "meta/kv_rocksdb.h"
 
@@ -174,19 +175,16 @@ static err_v
 check_one(const char *dir, const char *name, bool *ret_torn)
 {
 	char path[ROCKS_DIR_MAX + 256];
+	AUTO(fd_close) int fd = -1;
 	struct log_walk w = { 0 };
-	err_v e;
-	int fd;
 
 	snprintf(path, sizeof(path), "%s/%s", dir, name);
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
 		return err_sys("open the index's log");
-	e = walk_file(fd, name, &w);
-	close(fd);
-	if (err_ok(e))
-		*ret_torn = w.bad;
-	return e;
+	TRY(walk_file(fd, name, &w));
+	*ret_torn = w.bad;
+	return ERR_OK;
 }
 
 err_v

@@ -11,16 +11,9 @@
 #include <unistd.h>
 
 #include "base/address.h"
+#include "base/file.h"
 
 #define BACKLOG 4096
-
-static void
-fd_close(int *fd)
-{
-	if (*fd >= 0)
-		close(*fd);
-	*fd = -1;
-}
 
 static err_v
 bind_failure(int errnum, const char *address)

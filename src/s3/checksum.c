@@ -6,6 +6,7 @@
  */
 #include "s3/checksum.h"
 
+#include "base/be.h"
 #include "base/mem.h"
 #include "base/panic.h"
 #include "base/text.h"
@@ -295,17 +296,6 @@ composite(enum digest_alg alg, const struct part *parts, unsigned n, uint8_t *re
 	digests_get(d, alg, ret);
 }
 
-/* A CRC is kept as big-endian bytes. */
-static uint64_t
-crc_value(enum digest_alg alg, const uint8_t *bytes)
-{
-	uint64_t v = 0;
-
-	for (size_t i = 0; i < digest_len(alg); i++)
-		v = v << 8 | bytes[i];
-	return v;
-}
-
 static uint64_t
 crc_combine(enum digest_alg alg, uint64_t a, uint64_t b, uint64_t len_b)
 {
@@ -329,12 +319,11 @@ static void
 full_object(enum digest_alg alg, const struct part *parts, unsigned n, uint8_t *ret)
 {
 	size_t len = digest_len(alg);
-	uint64_t v = crc_value(alg, parts[0].checksum.value);
+	uint64_t v = be_get(parts[0].checksum.value, len);
 
 	for (unsigned i = 1; i < n; i++)
-		v = crc_combine(alg, v, crc_value(alg, parts[i].checksum.value), parts[i].size);
-	for (size_t i = 0; i < len; i++)
-		ret[i] = (uint8_t)(v >> (8 * (len - 1 - i)));
+		v = crc_combine(alg, v, be_get(parts[i].checksum.value, len), parts[i].size);
+	be_put(ret, v, len);
 }
 
 void
