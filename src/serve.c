@@ -45,6 +45,7 @@
 #define FILES_WORKER 3
 #define FILES_REST 64
 #define MAPPED_MIN (512 << 10)	/* bytes: what is larger goes back to the system as soon as it is freed */
+#define ARENA_CORES 2			/* that share an arena of malloc */
 #define WATCH_S 1			/* between two looks at the index */
 #define REOPEN_DRAIN_MS 5000		/* for running requests, when the store is opened anew */
 
@@ -432,6 +433,17 @@ serve_once(const struct config *c, const sigset_t *signals, struct listeners *l,
 	return after;
 }
 
+static void
+tune_malloc(void)
+{
+	long cores = sysconf(_SC_NPROCESSORS_ONLN);
+
+	/* Else glibc raises this by itself, and keeps what a memtable of the index took after it has been written out. */
+	(void)mallopt(M_MMAP_THRESHOLD, MAPPED_MIN);
+	/* Blocks of the index's cache come and go on all threads: of many arenas, each keeps holes that no other can fill. */
+	(void)mallopt(M_ARENA_MAX, cores > ARENA_CORES ? (int)(cores / ARENA_CORES) : 1);
+}
+
 bool
 serve(const struct config *c)
 {
@@ -448,8 +460,7 @@ serve(const struct config *c)
 	sigprocmask(SIG_BLOCK, &signals, NULL);
 	(void)signal(SIGPIPE, SIG_IGN);
 
-	/* Else glibc raises this by itself, and keeps what a memtable of the index took after it has been written out. */
-	(void)mallopt(M_MMAP_THRESHOLD, MAPPED_MIN);
+	tune_malloc();
 	private_json();
 	log_set_level((enum log_level)c->log_level);
 	e = log_access_open(arena_str(c->arena, c->access_log).p);

@@ -75,7 +75,7 @@ static err_v
 walk(struct aging *g, struct arena *arena[2])
 {
 	bool versions = g->bucket->versioning != VERSIONING_NEVER;
-	struct list_query q = { .what = versions ? LIST_VERSIONS : LIST_OBJECTS, .max = PAGE };
+	struct list_query q = { .what = versions ? LIST_VERSIONS : LIST_OBJECTS, .max = PAGE, .once = true };
 	struct list_page page = { .more = true };
 
 	for (unsigned turn = 0; page.more; turn ^= 1) {

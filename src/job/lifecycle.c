@@ -213,7 +213,7 @@ next_page(struct list_query *q, const struct list_page *page)
 static err_v
 walk_list(struct walk *w, enum list_what what, str prefix, struct arena *arena[2])
 {
-	struct list_query q = { .what = what, .prefix = prefix, .max = PAGE };
+	struct list_query q = { .what = what, .prefix = prefix, .max = PAGE, .once = true };
 	struct list_page page = { .more = true };
 
 	w->lone = false;

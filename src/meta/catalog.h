@@ -226,6 +226,7 @@ struct list_query {
 	struct version_id after_version; /*   after this version */
 	struct id after_upload;		/*   or upload */
 	unsigned max;			/* rows and common prefixes together, 1 to 1000 */
+	bool once;			/* for jobs that look at everything: the index's cache keeps what it has */
 };
 struct list_row {			/* in key order, rows and prefixes mixed */
 	bool is_prefix;

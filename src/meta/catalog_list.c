@@ -268,7 +268,7 @@ catalog_list(struct catalog *c, const struct bucket *b, const struct list_query 
 	l.page.row = arena_try(a, arena_mul(q->max, sizeof(*l.page.row)));
 	if (l.page.row == NULL)
 		return err_errno(ENOMEM, "a page of %u rows", q->max);
-	TRY(kv_scan(c->kv, b->space, row_str(&first), row_str(&scan_end), &l.it));
+	TRY((q->once ? kv_scan_once : kv_scan)(c->kv, b->space, row_str(&first), row_str(&scan_end), &l.it));
 	e = list_rows(&l);
 	kv_iter_close(&l.it);
 	TRY(e);

@@ -33,7 +33,7 @@ PARAM_NUMBER(volume_max, "bytes", 524288, 0, 16777216, "larger ones up to this s
 PARAM_NUMBER(volume_bytes, "bytes", 1073741824, 1048576, 1099511627776, "a new volume is begun at this size")
 PARAM_NUMBER(direct_min, "bytes", 1048576, 65536, 1099511627776, "blobs from this size on are written around the page cache")
 PARAM_NUMBER(disk_reserve, "bytes", 268435456, 0, 1099511627776, "room that writes leave free, so that deletions go on when the disk is full; at most a twentieth of it")
-PARAM_NUMBER(index_cache, "bytes", 33554432, 1048576, 1099511627776, "block cache of the index")
+PARAM_NUMBER(index_cache, "bytes", 134217728, 1048576, 1099511627776, "block cache of the index")
 PARAM_NUMBER(index_threads, "threads", 2, 1, 64, "background threads of the index")
 
 /* ---- connections ---- */
