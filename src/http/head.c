@@ -101,7 +101,7 @@ connection_tokens(str list, bool *close, bool *keep)
 /* The headers that say where the request ends, whose it is, and what comes after it. */
 struct framing {
 	unsigned lengths, encodings, hosts;
-	bool close, keep, not_chunked, bad_length, bad_expect;
+	bool close, keep, not_chunked, bad_length;
 };
 
 static void
@@ -112,10 +112,9 @@ framing_add(struct http_head *h, const struct http_header *f, struct framing *fr
 		fr->hosts += str_eq_nocase(f->name, STR("host"));
 		break;
 	case 6:
-		if (!str_eq_nocase(f->name, STR("expect")))
-			break;
-		h->expect_continue = true;
-		fr->bad_expect = fr->bad_expect || !str_eq_nocase(f->value, STR("100-continue"));
+		/* Other expectations may be passed over: RFC 9110, section 10.1.1. */
+		if (str_eq_nocase(f->name, STR("expect")) && str_eq_nocase(f->value, STR("100-continue")))
+			h->expect_continue = true;
 		break;
 	case 10:
 		if (str_eq_nocase(f->name, STR("connection")))
@@ -158,8 +157,6 @@ framing_check(struct http_head *h, const struct framing *fr)
 		return "more than one Host";
 	if (fr->hosts == 0 && h->minor == 1)
 		return "no Host";
-	if (fr->bad_expect)
-		return "the only expectation known is 100-continue";
 	if (h->minor == 0)
 		h->expect_continue = false;
 	h->keep_alive = !fr->close && (h->minor == 1 || fr->keep);

@@ -147,6 +147,8 @@ def test_listing_for_http_1_0(store, bucket):
 EXPECTATIONS = {
     "other case": ({"expect": "100-Continue"}, True),
     "twice": ({"expect": "100-continue", "Expect": "100-continue"}, True),
+    "another": ({"expect": "the-moon"}, False),
+    "none": ({"expect": ""}, False),
     "HTTP/1.0": ({"expect": "100-continue"}, False),
 }
 
@@ -155,7 +157,7 @@ EXPECTATIONS = {
 def test_expectations(store, bucket, what):
     headers, invited = EXPECTATIONS[what]
     with Wire(store) as wire:
-        wire.send(head(store, "PUT", f"/{bucket}/k", {"content-length": 5, **headers}, version="HTTP/1.0" if not invited else "HTTP/1.1"))
+        wire.send(head(store, "PUT", f"/{bucket}/k", {"content-length": 5, **headers}, version="HTTP/1.0" if what == "HTTP/1.0" else "HTTP/1.1"))
         if invited:
             assert wire.read().status == 100
         assert wire.ask(b"hello").status == 200
