@@ -25,13 +25,6 @@ digits(str s, uint64_t *ret)
 	return true;
 }
 
-static err_v
-nothing_there(uint64_t size)
-{
-	return err_s3f(S3_InvalidRange, "The range begins past the end of the object, which has %llu bytes.",
-	    (unsigned long long)size);
-}
-
 /* What a well-formed header asks for: bytes from..to, or the last n. */
 struct wish {
 	bool suffix;
@@ -46,7 +39,7 @@ wish_parse(str value, struct wish *ret)
 
 	if (!str_starts_nocase(rest, STR("bytes=")))
 		return false;
-	rest = str_trim(str_skip(rest, 6));
+	rest = str_skip(rest, 6);
 	if (str_find(rest, '-') < 0)
 		return false;
 	first = str_take_until(&rest, '-');
@@ -70,7 +63,7 @@ range_parse(str value, uint64_t size, struct range *ret)
 		return ERR_OK;
 	}
 	if (w.suffix ? w.last == 0 || size == 0 : w.from >= size)
-		return nothing_there(size);
+		return err_s3(S3_InvalidRange);
 	if (w.suffix) {
 		r.len = w.last < size ? w.last : size;
 		r.off = size - r.len;
@@ -94,10 +87,10 @@ range_parse_copy(str value, uint64_t size, struct range *ret)
 	rest = str_skip(rest, 6);
 	first = str_take_until(&rest, '-');
 	if (!ok || !str_u64(first, &from) || !str_u64(rest, &to) || from > to)
-		return err_s3f(S3_InvalidArgument,
-		    "x-amz-copy-source-range must be bytes=first-last, with first not above last.");
+		return err_s3f(S3_InvalidArgument, "The x-amz-copy-source-range value must be of the form bytes=first-last where "
+		    "first and last are the zero-based offsets of the first and last bytes to copy");
 	if (to >= size)
-		return err_s3f(S3_InvalidRange, "The copy source has %llu bytes; the range reaches beyond them.",
+		return err_s3f(S3_InvalidArgument, "Range specified is not valid for source object of size: %llu",
 		    (unsigned long long)size);
 	*ret = (struct range){ from, to - from + 1, true };
 	return ERR_OK;

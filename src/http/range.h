@@ -15,5 +15,5 @@ struct range {
  * unit or several ranges: as if there were none, as Amazon does.
  */
 err range_parse(str value, uint64_t size, struct range *ret);
-/* "bytes=A-B" exactly, both ends given, within size: for x-amz-copy-source-range. S3_InvalidArgument / S3_InvalidRange. */
+/* "bytes=A-B" exactly, both ends given, within size: for x-amz-copy-source-range. S3_InvalidArgument. */
 err range_parse_copy(str value, uint64_t size, struct range *ret);

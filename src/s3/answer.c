@@ -49,6 +49,14 @@ argument_bad(struct s3_req *rq, const char *name, str value, const char *message
 	return err_s3f(S3_InvalidArgument, "%s", message);
 }
 
+err_v
+argument_which(struct s3_req *rq, const char *name, str value, struct which *ret)
+{
+	err_v e = which_parse(value, ret);
+
+	return err_ok(e) ? e : argument_bad(rq, name, value, arena_str(rq->arena, str_c(err_context())).p);
+}
+
 str
 version_text(struct arena *a, struct version_id v)
 {
@@ -98,6 +106,8 @@ conditions_parse(const struct s3_req *rq, enum conditions_of of, struct conditio
 	if (of == CONDITIONS_WRITE && c.if_none_match.p != NULL && !str_eq(c.if_none_match, STR("*")))
 		return err_s3f(rq->store->dialect == DIALECT_AWS ? S3_NotImplemented : S3_InvalidRequest,
 		    "If-None-Match of a write takes only *.");
+	if (of == CONDITIONS_WRITE && c.if_none_match.p != NULL && c.if_match.p != NULL)
+		return err_s3f(S3_NotImplemented, "A write takes one of If-Match and If-None-Match, not both.");
 	*ret = c;
 	return ERR_OK;
 }

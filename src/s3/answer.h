@@ -21,6 +21,9 @@ void answer_checksum(struct s3_req *, const struct checksum *, uint32_t parts);
 /* S3_InvalidArgument that names the query parameter or header. */
 err argument_bad(struct s3_req *, const char *name, str value, const char *message);
 
+/* The same for an id of a version: which_parse(). */
+err argument_which(struct s3_req *, const char *name, str value, struct which *ret);
+
 /* "null" or the id's text. */
 str version_text(struct arena *, struct version_id);
 /* versionId of a request: S3_InvalidArgument unless "null" or an id. "" is S3_InvalidArgument too. */

@@ -91,7 +91,7 @@ static const struct attribute {
 };
 
 static err
-names_read(str list, unsigned *set)
+names_read(struct s3_req *rq, str list, unsigned *set)
 {
 	while (list.p != NULL) {
 		str name = str_trim(str_take_until(&list, ','));
@@ -100,7 +100,7 @@ names_read(str list, unsigned *set)
 		while (i < COUNT(attributes) && !str_eq(attributes[i].name, name))
 			i++;
 		if (i == COUNT(attributes))
-			return err_s3f(S3_InvalidArgument, "Invalid attribute name specified.");
+			return argument_bad(rq, "x-amz-object-attributes", name, "Invalid attribute name specified.");
 		*set |= 1u << i;
 	}
 	return ERR_OK;
@@ -108,13 +108,14 @@ names_read(str list, unsigned *set)
 
 /* The header may come in several lines. */
 static err
-attributes_read(const struct http_head *h, unsigned *ret)
+attributes_read(struct s3_req *rq, unsigned *ret)
 {
+	const struct http_head *h = rq->head;
 	unsigned set = 0;
 
 	for (unsigned i = 0; i < h->headers; i++)
 		if (str_eq_nocase(h->header[i].name, STR("x-amz-object-attributes")) && !str_empty(h->header[i].value))
-			TRY(names_read(h->header[i].value, &set));
+			TRY(names_read(rq, h->header[i].value, &set));
 	if (set == 0)
 		return err_s3f(S3_InvalidRequest,
 		    "The x-amz-object-attributes header specifying the attributes to be retrieved is either missing or empty");
@@ -123,12 +124,12 @@ attributes_read(const struct http_head *h, unsigned *ret)
 }
 
 static err
-header_number(const struct s3_req *rq, str name, uint64_t *ret)
+header_number(struct s3_req *rq, str name, uint64_t *ret)
 {
 	str text = s3_header(rq, name);
 
 	if (text.p != NULL && (!str_u64(text, ret) || *ret > INT32_MAX))
-		return err_s3f(S3_InvalidArgument, "%s is not a number from 0 to 2147483647.", name.p);
+		return argument_bad(rq, name.p, text, "Argument must be an integer between 0 and 2147483647");
 	return ERR_OK;
 }
 
@@ -159,7 +160,7 @@ s3_get_object_attributes(struct s3_req *rq)
 	struct object o;
 	unsigned set = 0;
 
-	TRY(attributes_read(rq->head, &set));
+	TRY(attributes_read(rq, &set));
 	TRY(sse_key_read(rq, SSE_TARGET, &key));
 	TRY(object_find(rq, &o));
 	TRY(sse_c_check(&key, &o.sse));

@@ -9,6 +9,7 @@
 #include "base/panic.h"
 #include "base/text.h"
 #include "s3/answer.h"
+#include "s3/buckets.h"
 #include "s3/headers.h"
 #include "s3/route.h"
 
@@ -95,9 +96,9 @@ owner_check(struct s3_req *rq, str header, const struct bucket *bucket)
 /* ---- the source of a copy ---- */
 
 static err
-bad_source(const char *why)
+bad_source(struct s3_req *rq, const char *why)
 {
-	return err_s3f(S3_InvalidArgument, "Invalid copy source object key: %s", why);
+	return argument_bad(rq, "x-amz-copy-source", s3_header(rq, STR("x-amz-copy-source")), why);
 }
 
 /*
@@ -115,17 +116,17 @@ source_parse(struct s3_req *rq, str text, str *ret_bucket, struct s3_source *s)
 	s->which.kind = WHICH_CURRENT;
 	if (at >= 0) {
 		path = str_sub(text, 0, (size_t)at);
-		TRY(which_parse(str_skip(text, (size_t)at + sizeof("?versionId=") - 1), &s->which));
+		TRY(argument_which(rq, "versionId", str_skip(text, (size_t)at + sizeof("?versionId=") - 1), &s->which));
 	}
 	if (str_starts(path, STR("/")))
 		path = str_skip(path, 1);
 	if (!url_decode(rq->arena, path, URL_PLUS_IS_SPACE, &path))
-		return bad_source("it holds a broken %-escape.");
+		return bad_source(rq, "Invalid copy source encoding.");
 	bucket = str_take_until(&path, '/');
 	if (str_empty(bucket) || str_empty(path))
-		return bad_source("it must be bucket/key.");
+		return bad_source(rq, "Invalid copy source object key");
 	if (!str_is_utf8(path))
-		return bad_source("it is not valid UTF-8.");
+		return bad_source(rq, "Invalid copy source encoding.");
 	*ret_bucket = bucket;
 	s->key = path;
 	return ERR_OK;
@@ -143,8 +144,12 @@ source_check(struct s3_req *rq, const char *permission)
 	} else {
 		err_v e = catalog_bucket(rq->store->catalog, bucket, rq->wait, rq->arena, &s->bucket);
 
-		if (err_is(e, S3_NoSuchBucket))
+		if (err_is(e, S3_NoSuchBucket) && !err_ok(bucket_name_check(rq->store->dialect, bucket)))
+			return bad_source(rq, "Invalid copy source bucket name");
+		if (err_is(e, S3_NoSuchBucket)) {
 			s3_detail(rq, "BucketName", bucket);
+			return err_s3(S3_NoSuchBucket);
+		}
 		if (!err_ok(e))
 			return e;
 	}

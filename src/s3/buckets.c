@@ -157,7 +157,7 @@ tags_read(struct s3_req *rq, const struct xml_node *root, struct buf *b, str *re
 
 	if (set == NULL || set->children == 0)
 		return ERR_OK;
-	TRY(tag_set_parse(set, rq->arena, &tags));
+	TRY(tag_set_parse(set, bucket_tags_max(rq), rq->arena, &tags));
 	TRY(authorize_action(rq, "s3:TagResource", NULL, STR(""), NULL, &tags));
 	tagging_write(b, tags);
 	*ret = buf_str(b);

@@ -33,6 +33,7 @@ algorithm(enum digest_alg alg)
 
 str checksum_name(enum digest_alg alg) { return algorithm(alg)->name; }
 str checksum_header(enum digest_alg alg) { return algorithm(alg)->header; }
+str checksum_name_lower(enum digest_alg alg) { return str_skip(algorithm(alg)->header, STR("x-amz-checksum-").len); }
 const char *checksum_tag(enum digest_alg alg) { return algorithm(alg)->tag; }
 
 bool
@@ -91,14 +92,14 @@ want_md5(const struct http_head *h, struct checksum_want *w)
 	if (md5.p == NULL)
 		return ERR_OK;
 	if (!value_decode(DIGEST_MD5, md5, value))
-		return err_s3f(S3_InvalidDigest, "The Content-MD5 you specified is not valid: it must be the base64 of 16 bytes.");
+		return err_s3(S3_InvalidDigest);
 	w->has_md5 = true;
 	memcpy(w->md5, value, sizeof(w->md5));
 	return ERR_OK;
 }
 
-static err
-too_many(void)
+err_v
+checksum_too_many(void)
 {
 	return err_s3f(S3_InvalidRequest,
 	    "Expecting a single x-amz-checksum- header. Multiple checksum Types are not allowed.");
@@ -118,7 +119,7 @@ want_in_trailer(str list, struct checksum_want *w)
 			continue;
 		}
 		if (w->named)
-			return too_many();
+			return checksum_too_many();
 		w->named = true;
 		w->in_trailer = true;
 		w->alg = alg;
@@ -178,7 +179,7 @@ checksum_want_read(const struct http_head *h, struct checksum_want *ret)
 			continue;
 		}
 		if (w.named)
-			return too_many();
+			return checksum_too_many();
 		if (!value_decode(alg, h->header[i].value, w.value))
 			return err_s3f(S3_InvalidRequest, "Value for %.*s header is invalid.", STR_FMT(checksum_header(alg)));
 		w.named = w.has_value = true;

@@ -14,6 +14,7 @@ str checksum_name(enum digest_alg);
 /* "x-amz-checksum-crc32" */
 str checksum_header(enum digest_alg);
 /* "ChecksumCRC32" */
+str checksum_name_lower(enum digest_alg);	/* as Amazon's messages about parts have it */
 const char *checksum_tag(enum digest_alg);
 /* Names in any case. false: not one of the five. */
 bool checksum_alg_parse(str name, enum digest_alg *ret);
@@ -33,6 +34,8 @@ struct checksum_want {
 };
 /* S3_InvalidDigest, S3_InvalidRequest: two of them, a bad value, a name without a value. */
 err checksum_want_read(const struct http_head *, struct checksum_want *ret);
+/* S3_InvalidRequest: two x-amz-checksum- headers. */
+err checksum_too_many(void);
 /* The value of the trailer, after the body. STR_NONE: it did not come. */
 err checksum_want_trailer(struct checksum_want *, str value);
 /* What must be computed to verify it. */

@@ -42,7 +42,13 @@ etag_bare(str text)
 }
 
 static err
-choice_checksum(const struct xml_node *part, uint32_t number, struct checksum *ret)
+bad_checksums(void)
+{
+	return err_s3f(S3_InvalidArgument, "Invalid Base64 or multiple checksums present in request");
+}
+
+static err
+choice_checksum(const struct xml_node *part, struct checksum *ret)
 {
 	for (int i = DIGEST_MD5 + 1; i < DIGEST_COUNT; i++) {
 		enum digest_alg alg = (enum digest_alg)i;
@@ -52,9 +58,9 @@ choice_checksum(const struct xml_node *part, uint32_t number, struct checksum *r
 		if (text.p == NULL)
 			continue;
 		if (ret->set)
-			return err_s3f(S3_InvalidRequest, "Part %u has checksums of two algorithms.", number);
+			return bad_checksums();
 		if (!checksum_text_parse(alg, text, 0, value))
-			return err_s3f(S3_InvalidPart, "The %s of part %u is not the checksum of a part.", checksum_tag(alg), number);
+			return bad_checksums();
 		*ret = checksum_of(alg, CHECKSUM_FULL_OBJECT, value);
 	}
 	return ERR_OK;
@@ -72,7 +78,7 @@ choice_read(const struct xml_node *part, struct part_choice *ret)
 	if (!str_u64(number, &n) || n < 1 || n > PARTS_MAX)
 		return err_s3f(S3_InvalidArgument, "PartNumber must be an integer between 1 and %u, inclusive", PARTS_MAX);
 	c.number = (uint32_t)n;
-	TRY(choice_checksum(part, c.number, &c.checksum));
+	TRY(choice_checksum(part, &c.checksum));
 	*ret = c;
 	return ERR_OK;
 }
@@ -103,6 +109,9 @@ head_read(const struct http_head *h, struct completion *c)
 	c->has_size = size.p != NULL;
 	if (c->has_size && !str_u64(size, &c->size))
 		return err_s3f(S3_InvalidRequest, "Value for x-amz-mp-object-size header is invalid.");
+	for (int i = DIGEST_MD5 + 1, n = 0; i < DIGEST_COUNT; i++)
+		if (http_header_has(h, checksum_header((enum digest_alg)i)) && ++n > 1)
+			return checksum_too_many();
 	c->has_type = type.p != NULL;
 	if (c->has_type && !checksum_type_parse(type, &c->type))
 		return err_s3f(S3_InvalidRequest, "Value for x-amz-checksum-type header is invalid.");
@@ -134,12 +143,20 @@ list_read(struct s3_req *rq, struct completion *c)
  * Where an upload named no algorithm, parts keep the default one only; what their senders chose besides was verified when
  * they came, and cannot be compared again.
  */
-static void
+static err
 choices_fit(struct completion *c, const struct upload *u)
 {
-	for (unsigned i = 0; i < c->n; i++)
-		if (!u->checksum_set && c->choice[i].checksum.alg != u->checksum_alg)
-			c->choice[i].checksum.set = false;
+	for (unsigned i = 0; i < c->n; i++) {
+		struct checksum *sum = &c->choice[i].checksum;
+
+		if (!sum->set || sum->alg == u->checksum_alg)
+			continue;
+		if (u->checksum_set)
+			return err_s3f(S3_BadDigest, "The %.*s you specified for part %u did not match what we received.",
+			    STR_FMT(checksum_name_lower(sum->alg)), c->choice[i].number);
+		sum->set = false;
+	}
+	return ERR_OK;
 }
 
 /* ---- what follows from the parts ---- */
@@ -147,7 +164,7 @@ choices_fit(struct completion *c, const struct upload *u)
 static err
 check_choices(const struct completion *c, const struct upload *u)
 {
-	str name = checksum_name(u->checksum_alg);
+	str name = checksum_name_lower(u->checksum_alg);
 
 	for (unsigned i = 0; i < c->n; i++)
 		if (u->checksum_set && u->checksum_type == CHECKSUM_COMPOSITE && !c->choice[i].checksum.set)
@@ -184,7 +201,7 @@ check_checksum(const struct completion *c, const struct upload *u, const struct 
 			continue;
 		if (alg != u->checksum_alg)
 			return err_s3f(S3_InvalidRequest, "Checksum Type mismatch occurred, expected checksum Type: %.*s, actual checksum "
-			    "Type: %.*s", STR_FMT(checksum_name(u->checksum_alg)), STR_FMT(checksum_name(alg)));
+			    "Type: %.*s", STR_FMT(checksum_name_lower(u->checksum_alg)), STR_FMT(checksum_name_lower(alg)));
 		if (!checksum_text_parse(alg, c->checksum[i], c->n, value))
 			return err_s3f(S3_InvalidRequest, "Value for %.*s header is invalid.", STR_FMT(checksum_header(alg)));
 		if (!whole->set || memcmp(value, whole->value, digest_len(alg)) != 0)
@@ -232,8 +249,8 @@ s3_complete_upload(struct s3_req *rq)
 	/* It may have been completed already: then the catalog knows whether this is the same request again. */
 	e = upload_find(rq, &u);
 	if (err_ok(e))
-		choices_fit(&c, &u);
-	else if (!err_is(e, S3_NoSuchUpload))
+		e = choices_fit(&c, &u);
+	if (!err_ok(e) && !err_is(e, S3_NoSuchUpload))
 		return e;
 	TRY(catalog_upload_complete(rq->store->catalog, &rq->bucket, rq->key, id, c.choice, c.n, &conditions, finish, &c,
 	    rq->arena, &o, &version));

@@ -86,13 +86,13 @@ write_result(struct copying *c, const char *root, uint64_t modified_ms, str etag
 /* ---- CopyObject ---- */
 
 static err
-directive_read(const struct s3_req *rq, str name, const char *unknown, bool *ret_replace)
+directive_read(struct s3_req *rq, str name, const char *unknown, bool *ret_replace)
 {
 	str value = s3_header(rq, name);
 
 	*ret_replace = str_eq(value, STR("REPLACE"));
 	if (value.p != NULL && !*ret_replace && !str_eq(value, STR("COPY")))
-		return err_s3f(S3_InvalidArgument, "%s", unknown);
+		return argument_bad(rq, name.p, value, unknown);
 	return ERR_OK;
 }
 
@@ -278,8 +278,12 @@ range_read(struct copying *c)
 	str text = s3_header(c->rq, STR("x-amz-copy-source-range"));
 
 	c->range = (struct range){ .len = c->src.size };
-	if (text.p != NULL)
-		TRY(range_parse_copy(text, c->src.size, &c->range));
+	if (text.p != NULL) {
+		err_v e = range_parse_copy(text, c->src.size, &c->range);
+
+		if (!err_ok(e))
+			return argument_bad(c->rq, "x-amz-copy-source-range", text, arena_str(c->rq->arena, str_c(err_context())).p);
+	}
 	if (c->range.len > c->rq->store->put_max)
 		return err_s3f(S3_InvalidRequest, "The specified copy source is larger than the maximum allowable size for a copy "
 		    "source: %llu", (unsigned long long)c->rq->store->put_max);

@@ -52,7 +52,7 @@ locate(struct s3_req *rq)
 	rq->virtual_host = route.virtual_host;
 	TRY(e);
 	if (operation(rq->op)->scope == OP_OBJECT && http_query(rq->head, STR("versionId")) != NULL)
-		TRY(which_parse(http_query_value(rq->head, STR("versionId")), &rq->which));
+		TRY(argument_which(rq, "versionId", http_query_value(rq->head, STR("versionId")), &rq->which));
 	rq->stage = S3_LOCATED;
 	return ERR_OK;
 }

@@ -10,7 +10,9 @@
 #include "base/mem.h"
 #include "base/panic.h"
 #include "http/xml_out.h"
+#include "meta/keys.h"
 #include "s3/cors.h"
+#include "s3/headers.h"
 #include "s3/metrics.h"
 
 #define XML_MAX (1u << 20)
@@ -60,16 +62,78 @@ has_detail(const struct s3_req *rq, const char *element)
 	return false;
 }
 
-/* Elements that follow from the request alone. */
+/* ---- elements that follow from the request alone ---- */
+
+static str detail_bucket(struct s3_req *rq) { return rq->bucket_name; }
+static str detail_key(struct s3_req *rq) { return rq->key; }
+static str detail_version(struct s3_req *rq) { return http_query_value(rq->head, STR("versionId")); }
+static str detail_upload(struct s3_req *rq) { return http_query_value(rq->head, STR("uploadId")); }
+static str detail_md5(struct s3_req *rq) { return s3_header(rq, STR("content-md5")); }
+static str detail_class(struct s3_req *rq) { return s3_header(rq, STR("x-amz-storage-class")); }
+static str detail_method(struct s3_req *rq) { return rq->head->method_text; }
+static str detail_key_size(struct s3_req *rq) { return arena_fmt(rq->arena, "%zu", rq->key.len); }
+static str detail_key_max(struct s3_req *rq) { return arena_fmt(rq->arena, "%u", OBJECT_KEY_MAX); }
+static str detail_metadata_max(struct s3_req *rq) { return arena_fmt(rq->arena, "%u", METADATA_MAX); }
+
+/* The condition that failed: of those sent the one that is looked at first. */
+static str
+detail_condition(struct s3_req *rq)
+{
+	static const str names[] = {
+		STR("x-amz-copy-source-If-Match"), STR("x-amz-copy-source-If-Unmodified-Since"),
+		STR("x-amz-copy-source-If-None-Match"), STR("x-amz-copy-source-If-Modified-Since"),
+		STR("If-Match"), STR("If-Unmodified-Since"), STR("If-None-Match"), STR("If-Modified-Since"),
+	};
+
+	for (size_t i = 0; i < COUNT(names); i++)
+		if (http_header_has(rq->head, names[i]))
+			return names[i];
+	return STR_NONE;
+}
+
+/* Amazon's elements and their order; one that has nothing to say is left out. */
+static const struct element {
+	enum s3_error code;
+	const char *name;
+	str (*value)(struct s3_req *);
+} elements[] = {
+	{ S3_BadDigest, "ExpectedDigest", detail_md5 },
+	{ S3_BucketAlreadyExists, "BucketName", detail_bucket },
+	{ S3_BucketAlreadyOwnedByYou, "BucketName", detail_bucket },
+	{ S3_BucketNotEmpty, "BucketName", detail_bucket },
+	{ S3_InvalidBucketName, "BucketName", detail_bucket },
+	{ S3_InvalidDigest, "Content-MD5", detail_md5 },
+	{ S3_InvalidPart, "UploadId", detail_upload },
+	{ S3_InvalidPartOrder, "UploadId", detail_upload },
+	{ S3_InvalidStorageClass, "StorageClassRequested", detail_class },
+	{ S3_KeyTooLongError, "Size", detail_key_size },
+	{ S3_KeyTooLongError, "MaxSizeAllowed", detail_key_max },
+	{ S3_MetadataTooLarge, "MaxSizeAllowed", detail_metadata_max },
+	{ S3_MethodNotAllowed, "Method", detail_method },
+	{ S3_NoSuchBucket, "BucketName", detail_bucket },
+	{ S3_NoSuchBucketPolicy, "BucketName", detail_bucket },
+	{ S3_NoSuchCORSConfiguration, "BucketName", detail_bucket },
+	{ S3_NoSuchKey, "Key", detail_key },
+	{ S3_NoSuchLifecycleConfiguration, "BucketName", detail_bucket },
+	{ S3_NoSuchTagSet, "BucketName", detail_bucket },
+	{ S3_NoSuchUpload, "UploadId", detail_upload },
+	{ S3_NoSuchVersion, "Key", detail_key },
+	{ S3_NoSuchVersion, "VersionId", detail_version },
+	{ S3_PreconditionFailed, "Condition", detail_condition },
+};
+
 static void
 common_details(struct s3_req *rq, enum s3_error code)
 {
-	if (code == S3_NoSuchKey && !has_detail(rq, "Key"))
-		s3_detail(rq, "Key", rq->key);
-	if ((code == S3_NoSuchBucket || code == S3_BucketNotEmpty) && !has_detail(rq, "BucketName"))
-		s3_detail(rq, "BucketName", rq->bucket_name);
-	if (code == S3_MethodNotAllowed && !has_detail(rq, "Method") && rq->head != NULL)
-		s3_detail(rq, "Method", rq->head->method_text);
+	for (size_t i = 0; rq->head != NULL && i < COUNT(elements); i++) {
+		str value;
+
+		if (elements[i].code != code || has_detail(rq, elements[i].name))
+			continue;
+		value = elements[i].value(rq);
+		if (value.p != NULL)
+			s3_detail(rq, elements[i].name, value);
+	}
 }
 
 static void

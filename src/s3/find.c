@@ -19,7 +19,9 @@ marker_met(struct s3_req *rq, const struct object *marker)
 		return err_s3(S3_NoSuchKey);
 	s3_error_header(rq, "Allow", STR("DELETE"));
 	s3_error_header(rq, "Last-Modified", date_http(rq->arena, marker->modified_ms));
-	return err_s3f(S3_MethodNotAllowed, "The version is a delete marker: it can only be deleted.");
+	s3_detail(rq, "Method", rq->head->method_text);
+	s3_detail(rq, "ResourceType", STR("DeleteMarker"));
+	return err_s3(S3_MethodNotAllowed);
 }
 
 err_v

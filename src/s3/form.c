@@ -298,7 +298,7 @@ tags_read(struct form *f, struct pairs *tags)
 	if (str_empty(text))
 		return ERR_OK;
 	TRY(xml_parse(text, f->rq->arena, &root));
-	return tagging_parse(root, f->rq->arena, tags);
+	return tagging_parse(root, TAGS_MAX, f->rq->arena, tags);
 }
 
 static err

@@ -106,20 +106,32 @@ answer_object(struct s3_req *rq, const struct object *o)
 /* ---- which bytes ---- */
 
 static err
+part_missing(struct s3_req *rq, uint32_t parts, uint64_t wanted)
+{
+	s3_detail(rq, "ActualPartCount", arena_fmt(rq->arena, "%u", parts));
+	s3_detail(rq, "PartNumberRequested", arena_fmt(rq->arena, "%llu", (unsigned long long)wanted));
+	return err_s3(S3_InvalidPartNumber);
+}
+
+static err
 part_find(struct s3_req *rq, const struct object *o, str text, struct range *ret)
 {
 	struct range r = { .partial = true };
 	uint64_t number;
+	err_v e;
 
 	if (!str_u64(text, &number) || number < 1 || number > PART_NUMBER_MAX)
-		return err_s3f(S3_InvalidArgument, "Part number must be an integer between 1 and %u, inclusive", PART_NUMBER_MAX);
+		return argument_bad(rq, "partNumber", text, "Part number must be an integer between 1 and 10000, inclusive");
 	if (o->parts > 0) {
-		TRY(object_part_range(o, (uint32_t)number, &r.off, &r.len));
+		e = object_part_range(o, (uint32_t)number, &r.off, &r.len);
+		if (err_is(e, S3_InvalidPartNumber))
+			return part_missing(rq, o->parts, number);
+		TRY(e);
 		resp_headerf(rq->resp, "x-amz-mp-parts-count", "%u", o->parts);
 	} else if (number == 1) {
 		r.len = o->size;	/* a single upload is its own first part */
 	} else {
-		return err_s3f(S3_InvalidPartNumber, "The requested partnumber is not satisfiable");
+		return part_missing(rq, 1, number);
 	}
 	if (r.len == 0)
 		r.partial = false;	/* Content-Range cannot name no bytes */

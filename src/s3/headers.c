@@ -282,8 +282,7 @@ headers_metadata(const struct http_head *h, struct arena *a, struct pairs *ret)
 	for (unsigned i = 0; i < p.n; i++)
 		sum += p.at[i].name.len + p.at[i].value.len;
 	if (sum > METADATA_MAX)
-		return err_s3f(S3_MetadataTooLarge,
-		    "Your metadata headers exceed the maximum allowed metadata size: %zu of %u bytes.", sum, METADATA_MAX);
+		return err_s3(S3_MetadataTooLarge);
 	*ret = p;
 	return ERR_OK;
 }
@@ -316,19 +315,18 @@ tag_text(str s)
 }
 
 err_v
-tags_check(struct pairs tags)
+tags_check(struct pairs tags, unsigned max)
 {
-	if (tags.n > TAGS_MAX)
-		return err_s3f(S3_InvalidTag, "Object tags cannot be greater than %u", TAGS_MAX);
+	if (tags.n > max)
+		return err_s3f(S3_BadRequest, max == TAGS_MAX ? "Object tags cannot be greater than %u" :
+		    "Bucket tag count cannot be greater than %u", max);
 	for (unsigned i = 0; i < tags.n; i++) {
 		str key = tags.at[i].name, value = tags.at[i].value;
 
 		if (str_empty(key) || characters(key) > TAG_KEY_MAX || !tag_text(key))
-			return err_s3f(S3_InvalidTag, "The TagKey you have provided is invalid: 1 to %u letters, digits, "
-			    "spaces or + - = . _ : / @", TAG_KEY_MAX);
+			return err_s3f(S3_InvalidTag, "The TagKey you have provided is invalid");
 		if (characters(value) > TAG_VALUE_MAX || !tag_text(value))
-			return err_s3f(S3_InvalidTag, "The TagValue you have provided is invalid: up to %u letters, "
-			    "digits, spaces or + - = . _ : / @", TAG_VALUE_MAX);
+			return err_s3f(S3_InvalidTag, "The TagValue you have provided is invalid");
 		if (str_starts_nocase(key, STR("aws:")))
 			return err_s3f(S3_InvalidTag, "System tags cannot be added or updated by a request.");
 		for (unsigned k = 0; k < i; k++)
@@ -351,16 +349,17 @@ headers_tagging(const struct http_head *h, struct arena *a, struct pairs *ret)
 	while (rest.p != NULL) {
 		str value = str_take_until(&rest, '&'), name = str_take_until(&value, '=');
 
-		if (str_empty(name) && str_empty(value))
+		if (str_empty(name) && value.p == NULL)
 			continue;
-		if (!url_decode(a, name, URL_PLUS_IS_SPACE, &name) || !url_decode(a, value, URL_PLUS_IS_SPACE, &value))
+		if (!url_decode(a, name, URL_PLUS_IS_SPACE, &name) || !url_decode(a, value, URL_PLUS_IS_SPACE, &value) ||
+		    str_empty(name) || pairs_get(p, name).p != NULL)
 			return err_s3f(S3_InvalidArgument, "The header 'x-amz-tagging' shall be encoded as UTF-8 then "
 			    "URLEncoded URL query parameters without tag name duplicates.");
 		p.at[p.n++] = (struct pair){ name, value };
 		if (p.n > TAGS_MAX)
 			break;
 	}
-	TRY(tags_check(p));
+	TRY(tags_check(p, TAGS_MAX));
 	*ret = p;
 	return ERR_OK;
 }

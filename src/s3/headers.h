@@ -9,7 +9,7 @@
 #include "meta/object.h"
 
 #define METADATA_MAX 2048u	/* names and values together */
-#define TAGS_MAX 10u
+#define TAGS_MAX 10u		/* of an object */
 
 struct object_headers {
 	struct pairs headers;		/* content headers, Expires, website redirect */
@@ -38,8 +38,8 @@ err headers_tagging(const struct http_head *, struct arena *, struct pairs *ret)
 err headers_class(const struct http_head *, enum storage_class *ret);
 str storage_class_name(enum storage_class);
 
-/* Number, lengths, characters, names that come twice. S3_InvalidTag. */
-err tags_check(struct pairs);
+/* Lengths, characters, names that come twice: S3_InvalidTag. More than max: S3_BadRequest, as Amazon has it. */
+err tags_check(struct pairs, unsigned max);
 
 /* A metadata value as it is stored (UTF-8), from the header: RFC 2047 words decoded, else UTF-8, else Latin-1. */
 str metadata_decode(struct arena *, str value);

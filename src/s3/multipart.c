@@ -29,12 +29,13 @@ upload_find(struct s3_req *rq, struct upload *ret)
 }
 
 err_v
-part_number_read(const struct s3_req *rq, uint32_t *ret)
+part_number_read(struct s3_req *rq, uint32_t *ret)
 {
+	str text = http_query_value(rq->head, STR("partNumber"));
 	uint64_t n;
 
-	if (!str_u64(http_query_value(rq->head, STR("partNumber")), &n) || n < 1 || n > PARTS_MAX)
-		return err_s3f(S3_InvalidArgument, "Part number must be an integer between 1 and %u, inclusive", PARTS_MAX);
+	if (!str_u64(text, &n) || n < 1 || n > PARTS_MAX)
+		return argument_bad(rq, "partNumber", text, "Part number must be an integer between 1 and 10000, inclusive");
 	*ret = (uint32_t)n;
 	return ERR_OK;
 }
@@ -89,7 +90,7 @@ part_want_check(const struct upload *u, const struct checksum_want *want)
 	if (!want->named && u->checksum_type == CHECKSUM_FULL_OBJECT)
 		return ERR_OK;
 	return err_s3f(S3_InvalidRequest, "Checksum Type mismatch occurred, expected checksum Type: %.*s, actual checksum Type: %.*s",
-	    STR_FMT(checksum_name(u->checksum_alg)), STR_FMT(want->named ? checksum_name(want->alg) : STR("null")));
+	    STR_FMT(checksum_name_lower(u->checksum_alg)), STR_FMT(want->named ? checksum_name_lower(want->alg) : STR("null")));
 }
 
 err_v

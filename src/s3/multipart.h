@@ -12,7 +12,7 @@
 /* The upload that uploadId names. S3_NoSuchUpload. */
 err upload_find(struct s3_req *, struct upload *ret);
 /* partNumber. S3_InvalidArgument unless it is 1 to PARTS_MAX. */
-err part_number_read(const struct s3_req *, uint32_t *ret);
+err part_number_read(struct s3_req *, uint32_t *ret);
 
 /*
  * Make a part of bytes that have been received or copied, and put it into the index; if that is refused the bytes are dropped.

@@ -43,24 +43,24 @@ write_part(struct s3_req *rq, struct buf *b, const struct part *p)
 }
 
 static err
-marker_read(const struct s3_req *rq, uint32_t *ret)
+marker_read(struct s3_req *rq, uint32_t *ret)
 {
 	str text = http_query_value(rq->head, STR("part-number-marker"));
 	uint64_t n = 0;
 
 	if (!str_empty(text) && (!str_u64(text, &n) || n > INT32_MAX))
-		return err_s3f(S3_InvalidArgument, "part-number-marker is not a number from 0 to 2147483647.");
+		return argument_bad(rq, "part-number-marker", text, "Argument must be an integer between 0 and 2147483647");
 	*ret = (uint32_t)n;
 	return ERR_OK;
 }
 
 static err
-form_read(const struct s3_req *rq, enum key_form *ret)
+form_read(struct s3_req *rq, enum key_form *ret)
 {
 	str text = http_query_value(rq->head, STR("encoding-type"));
 
 	if (text.p != NULL && !str_eq(text, STR("url")))
-		return err_s3f(S3_InvalidArgument, "Invalid Encoding Method specified in Request");
+		return argument_bad(rq, "encoding-type", text, "Invalid Encoding Method specified in Request");
 	*ret = text.p != NULL ? KEY_URL : KEY_AS_IS;
 	return ERR_OK;
 }
@@ -110,7 +110,7 @@ s3_list_parts(struct s3_req *rq)
 
 /* Where a page begins: behind a key, or within it behind one of its uploads. */
 static err
-uploads_after(const struct s3_req *rq, struct list_query *q)
+uploads_after(struct s3_req *rq, struct list_query *q)
 {
 	str key = http_query_value(rq->head, STR("key-marker")), id = http_query_value(rq->head, STR("upload-id-marker"));
 
@@ -119,7 +119,7 @@ uploads_after(const struct s3_req *rq, struct list_query *q)
 	if (!list_after(q, key) || str_empty(id))
 		return ERR_OK;
 	if (!id_parse(id, &q->after_upload))
-		return err_s3f(S3_InvalidArgument, "Invalid uploadId marker");
+		return argument_bad(rq, "upload-id-marker", id, "Invalid uploadId marker");
 	q->has_after_version = true;
 	return ERR_OK;
 }
@@ -156,6 +156,7 @@ s3_list_uploads(struct s3_req *rq)
 {
 	AUTO(buf_done) struct buf b = { 0 };
 	struct list_query q = { .what = LIST_UPLOADS };
+	str key = http_query_value(rq->head, STR("key-marker"));
 	struct list_args args;
 	struct list_page page;
 
@@ -169,8 +170,8 @@ s3_list_uploads(struct s3_req *rq)
 	buf_init(&b, LIST_XML_MAX);
 	xml_begin(&b, "ListMultipartUploadsResult", true);
 	xml_text(&b, "Bucket", rq->bucket.name);
-	xml_key(&b, "KeyMarker", http_query_value(rq->head, STR("key-marker")), args.form);
-	xml_text(&b, "UploadIdMarker", http_query_value(rq->head, STR("upload-id-marker")));
+	xml_key(&b, "KeyMarker", key, args.form);
+	xml_text(&b, "UploadIdMarker", str_empty(key) ? STR("") : http_query_value(rq->head, STR("upload-id-marker")));
 	if (page.more && page.n > 0)
 		write_next(&b, &page, args.form);
 	xml_key(&b, "Prefix", args.prefix, args.form);

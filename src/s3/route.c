@@ -266,7 +266,7 @@ route_find(const struct store *store, const struct http_head *head, struct arena
 		return err_s3f(S3_MethodNotAllowed, "%.*s is not allowed on %s.", STR_FMT(str_sub(head->method_text, 0, 32)),
 		    places[scope]);
 	if (ret->key.len > KEY_MAX)
-		return err_s3f(S3_KeyTooLongError, "The key has %zu bytes; at most %u are allowed.", ret->key.len, KEY_MAX);
+		return err_s3(S3_KeyTooLongError);
 	if (!str_is_utf8(ret->key))
 		return err_s3f(S3_InvalidURI, "The key is not valid UTF-8.");
 	return stray_check(head, ret->op);

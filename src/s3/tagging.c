@@ -26,26 +26,26 @@ tag_parse(const struct xml_node *tag, struct pair *ret)
 }
 
 err_v
-tag_set_parse(const struct xml_node *set, struct arena *a, struct pairs *ret)
+tag_set_parse(const struct xml_node *set, unsigned max, struct arena *a, struct pairs *ret)
 {
 	struct pairs tags = { 0 };
 
 	tags.at = ARENA_ARRAY(a, struct pair, set->children + 1);
 	for (const struct xml_node *tag = set->child; tag != NULL; tag = tag->next)
 		TRY(tag_parse(tag, &tags.at[tags.n++]));
-	TRY(tags_check(tags));
+	TRY(tags_check(tags, max));
 	*ret = tags;
 	return ERR_OK;
 }
 
 err_v
-tagging_parse(const struct xml_node *root, struct arena *a, struct pairs *ret)
+tagging_parse(const struct xml_node *root, unsigned max, struct arena *a, struct pairs *ret)
 {
 	const struct xml_node *set = xml_child(root, "TagSet");
 
 	if (!str_eq(root->name, STR("Tagging")) || set == NULL || root->children != 1)
 		return err_s3f(S3_MalformedXML, "A Tagging with one TagSet is expected.");
-	return tag_set_parse(set, a, ret);
+	return tag_set_parse(set, max, a, ret);
 }
 
 static void
@@ -104,7 +104,7 @@ object_tags_read(struct s3_req *rq, struct pairs *ret)
 	struct xml_node *root;
 
 	TRY(request_xml(rq, TAGGING_BODY_MAX, &root));
-	return tagging_parse(root, rq->arena, ret);
+	return tagging_parse(root, TAGS_MAX, rq->arena, ret);
 }
 
 /*
@@ -134,6 +134,12 @@ s3_delete_object_tagging(struct s3_req *rq)
 }
 
 /* ---- buckets ---- */
+
+unsigned
+bucket_tags_max(const struct s3_req *rq)
+{
+	return rq->store->dialect == DIALECT_AWS ? 50 : TAGS_MAX;
+}
 
 /*
  * GET /bucket?tagging - S3 API: GetBucketTagging. Without tags: an empty set, which is what the service's own tools wait
@@ -168,7 +174,7 @@ s3_put_bucket_tagging(struct s3_req *rq)
 	struct pairs tags;
 
 	TRY(request_xml(rq, TAGGING_BODY_MAX, &root));
-	TRY(tagging_parse(root, rq->arena, &tags));
+	TRY(tagging_parse(root, bucket_tags_max(rq), rq->arena, &tags));
 	buf_init(&b, 8 * TAGGING_BODY_MAX);
 	tagging_write(&b, tags);
 	TRY(catalog_config_set(rq->store->catalog, &rq->bucket, CONFIG_TAGS, buf_str(&b), rq->arena));
@@ -201,7 +207,7 @@ bucket_tags(struct s3_req *rq, struct pairs *ret)
 		return ERR_OK;
 	TRY(e);
 	TRY(xml_parse(text, rq->arena, &root));
-	return tagging_parse(root, rq->arena, ret);
+	return tagging_parse(root, bucket_tags_max(rq), rq->arena, ret);
 }
 
 static err
@@ -210,7 +216,7 @@ bucket_tags_replace(struct s3_req *rq, struct pairs tags)
 	AUTO(buf_done) struct buf b = { 0 };
 	str value = STR_NONE;
 
-	TRY(tags_check(tags));
+	TRY(tags_check(tags, bucket_tags_max(rq)));
 	buf_init(&b, 8 * TAGGING_BODY_MAX);
 	if (tags.n > 0) {
 		tagging_write(&b, tags);
@@ -249,7 +255,7 @@ s3_tag_resource(struct s3_req *rq)
 	set = xml_child(root, "Tags");
 	if (!str_eq(root->name, STR("TagResourceRequest")) || set == NULL)
 		return err_s3f(S3_MalformedXML, "A TagResourceRequest with Tags is expected.");
-	TRY(tag_set_parse(set, rq->arena, &more));
+	TRY(tag_set_parse(set, bucket_tags_max(rq), rq->arena, &more));
 	TRY(bucket_tags(rq, &have));
 	all = (struct pairs){ .at = ARENA_ARRAY(rq->arena, struct pair, have.n + more.n + 1) };
 	for (unsigned i = 0; i < have.n; i++)

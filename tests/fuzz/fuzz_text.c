@@ -43,7 +43,7 @@ check_metadata(struct arena *arena, str text)
 		CLAIM(str_eq(metadata_decode(arena, shown), stored));
 	head.header[0] = (struct http_header){ STR("x-amz-tagging"), text };
 	if (err_ok(headers_tagging(&head, arena, &tags)))
-		CLAIM(tags.n <= TAGS_MAX && err_ok(tags_check(tags)));
+		CLAIM(tags.n <= TAGS_MAX && err_ok(tags_check(tags, TAGS_MAX)));
 }
 
 int

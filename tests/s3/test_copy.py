@@ -292,7 +292,7 @@ def test_part_copy_of_nothing(raw, bucket):
 
 
 @pytest.mark.parametrize("span,status,code", [
-    ("bytes=0-100", 416, "InvalidRange"), ("bytes=100-200", 416, "InvalidRange"), ("bytes=5-", 400, "InvalidArgument"),
+    ("bytes=0-100", 400, "InvalidArgument"), ("bytes=100-200", 400, "InvalidArgument"), ("bytes=5-", 400, "InvalidArgument"),
     ("bytes=-5", 400, "InvalidArgument"), ("0-5", 400, "InvalidArgument"), ("bytes=5-2", 400, "InvalidArgument")])
 def test_part_copy_ranges(raw, bucket, span, status, code):
     raw.call("PUT", bucket, "s", body=bytes(100))

@@ -361,7 +361,7 @@ def test_sdk_checksums(s3, bucket, name):
 @pytest.mark.parametrize("headers,status,code", [
     ({"x-amz-storage-class": "GLACIER"}, 400, "InvalidStorageClass"), ({"x-amz-acl": "public-read"}, 400, "AccessControlListNotSupported"),
     ({"x-amz-server-side-encryption": "AES256"}, 501, "NotImplemented"), ({"x-amz-object-lock-mode": "GOVERNANCE"}, 501, "NotImplemented"),
-    ({"x-amz-tagging": "a=1&a=2"}, 400, "InvalidTag"), ({"x-amz-meta-big": "x" * 2048}, 400, "MetadataTooLarge")])
+    ({"x-amz-tagging": "a=1&a=2"}, 400, "InvalidArgument"), ({"x-amz-meta-big": "x" * 2048}, 400, "MetadataTooLarge")])
 def test_refused_creates(raw, bucket, headers, status, code):
     refused(raw.call("POST", bucket, "k", query={"uploads": ""}, headers=headers), status, code)
 

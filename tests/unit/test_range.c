@@ -36,7 +36,7 @@ TEST(range_parse)
 		{ "bytes=0-1,4-5", 10, 0, 0, 10, false }, { "bytes=", 10, 0, 0, 10, false },
 		{ "bytes=-", 10, 0, 0, 10, false }, { "bytes=a-b", 10, 0, 0, 10, false },
 		{ "bytes=1-b", 10, 0, 0, 10, false }, { "bytes=+1-2", 10, 0, 0, 10, false },
-		{ "bytes=1 - 2", 10, 0, 0, 10, false }, { "items=0-3", 10, 0, 0, 10, false },
+		{ "bytes=1 - 2", 10, 0, 0, 10, false }, { "bytes= -1", 10, 0, 0, 10, false }, { "items=0-3", 10, 0, 0, 10, false },
 		{ "bytes 0-3", 10, 0, 0, 10, false }, { "bytes=1-2-3", 10, 0, 0, 10, false },
 		{ "bytes=0x1-2", 10, 0, 0, 10, false }, { "0-3", 10, 0, 0, 10, false },
 	};
@@ -55,7 +55,7 @@ TEST(range_parse_copy)
 {
 	static const struct { const char *header; uint64_t size; int want; uint64_t off, len; } cases[] = {
 		{ "bytes=0-9", 10, 0, 0, 10 }, { "bytes=3-3", 10, 0, 3, 1 },
-		{ "bytes=0-10", 10, S3_InvalidRange, 0, 0 }, { "bytes=0-0", 0, S3_InvalidRange, 0, 0 },
+		{ "bytes=0-10", 10, S3_InvalidArgument, 0, 0 }, { "bytes=0-0", 0, S3_InvalidArgument, 0, 0 },
 		{ "bytes=0-", 10, S3_InvalidArgument, 0, 0 }, { "bytes=-3", 10, S3_InvalidArgument, 0, 0 },
 		{ "bytes=4-2", 10, S3_InvalidArgument, 0, 0 }, { "0-3", 10, S3_InvalidArgument, 0, 0 },
 		{ "bytes=0-3,5-6", 10, S3_InvalidArgument, 0, 0 }, { "", 10, S3_InvalidArgument, 0, 0 },
