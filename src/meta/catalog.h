@@ -254,7 +254,7 @@ err catalog_part_put(struct catalog *, const struct bucket *, const struct uploa
  */
 err catalog_part_copy(struct catalog *, const struct bucket *from, const struct object *src, uint64_t off, uint64_t len,
     const struct bucket *to, const struct upload *, struct part *p, struct arena *);
-/* Parts with number > after; at most max. */
+/* Parts with number > after, without extents and inlined bytes; at most max. */
 err catalog_parts(struct catalog *, const struct bucket *, struct id upload, uint32_t after, unsigned max, struct arena *,
     struct part **ret, unsigned *ret_n, bool *ret_more);
 /* chosen: part numbers and ETags in ascending order, already checked for order. */
@@ -303,7 +303,7 @@ enum dead_kind {
 	DEAD_TOKEN,			/* a client token has expired */
 };
 struct dead { uint32_t space; str row_key; struct id body, owner; uint64_t died_ms; enum dead_kind kind; str detail; };
-/* Dead entries older than before_ms, oldest first, after the entry "after" (or NULL). */
+/* Dead entries older than before_ms, oldest first, after the entry "after" (or NULL). Fewer than max, if they are large; 0: no more. */
 err catalog_dead(struct catalog *, uint32_t space, uint64_t before_ms, const struct dead *after, unsigned max, struct arena *,
     struct dead **ret, unsigned *ret_n);
 /*

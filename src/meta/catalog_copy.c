@@ -5,8 +5,6 @@
 #include "base/panic.h"
 #include "meta/catalog_impl.h"
 
-#define TOKEN_KEPT_MS (24u * 3600 * 1000)
-
 static bool
 has_body(const struct object *o)
 {

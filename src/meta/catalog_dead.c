@@ -14,13 +14,14 @@
 #include "base/panic.h"
 #include "meta/catalog_impl.h"
 
-#define TOKEN_KEPT_MS (24u * 3600 * 1000)
 #define TRIES_MAX 1000
+#define DEAD_PAGE_BYTES (1u << 20)	/* and one entry more */
 
+/* Borrows from both. */
 static err_v
-read_entry(uint32_t space, str key, str value, struct arena *a, struct dead *ret)
+read_entry(uint32_t space, str key, str value, struct dead *ret)
 {
-	struct dead d = { .space = space, .row_key = arena_str(a, key), .detail = arena_str(a, value) };
+	struct dead d = { .space = space, .row_key = key, .detail = value };
 	struct dead_record r;
 	struct pending p;
 	struct id name;
@@ -44,19 +45,33 @@ read_entry(uint32_t space, str key, str value, struct arena *a, struct dead *ret
 	return ERR_OK;
 }
 
-/* Entries in [from, to) that died before; appended to list. */
+/* A page of them; full by number, or by bytes: an entry may hold a part of thousands of extents. */
+struct dead_page {
+	struct dead *at;
+	unsigned n, max;
+	size_t bytes;
+};
+
+/* Entries in [from, to) that died before. */
 static err_v
-scan_dead(struct catalog *c, uint32_t space, struct row_key from, struct row_key to, uint64_t before_ms, unsigned max,
-    struct arena *a, struct dead *list, unsigned *n)
+scan_dead(struct catalog *c, uint32_t space, struct row_key from, struct row_key to, uint64_t before_ms, struct arena *a,
+    struct dead_page *page)
 {
 	AUTO(kv_iter_close) struct kv_iter *it = NULL;
 
 	if (str_cmp(row_str(&from), row_str(&to)) >= 0)
 		return ERR_OK;
 	TRY(kv_scan(c->kv, space, row_str(&from), row_str(&to), &it));
-	for (; *n < max && kv_iter_valid(it); kv_iter_next(it)) {
-		TRY(read_entry(space, kv_iter_key(it), kv_iter_value(it), a, &list[*n]));
-		*n += list[*n].died_ms < before_ms;
+	for (; page->n < page->max && page->bytes < DEAD_PAGE_BYTES && kv_iter_valid(it); kv_iter_next(it)) {
+		struct dead d;
+
+		TRY(read_entry(space, kv_iter_key(it), kv_iter_value(it), &d));
+		if (d.died_ms >= before_ms)
+			continue;
+		d.row_key = arena_str(a, d.row_key);
+		d.detail = arena_str(a, d.detail);
+		page->bytes += d.detail.len;
+		page->at[page->n++] = d;
 	}
 	return kv_iter_error(it);
 }
@@ -66,8 +81,7 @@ catalog_dead(struct catalog *c, uint32_t space, uint64_t before_ms, const struct
     struct dead **ret, unsigned *ret_n)
 {
 	struct row_key dead = row_kind_from(ROW_DEAD), pending = row_kind_from(ROW_PENDING), start;
-	struct dead *list = ARENA_ARRAY(a, struct dead, max);
-	unsigned n = 0;
+	struct dead_page page = { .at = ARENA_ARRAY(a, struct dead, max), .max = max };
 
 	CHECK_OBJ(c, CATALOG_MAGIC);
 	static_assert(ROW_DEAD < ROW_PENDING, "the order of the two scans");
@@ -81,10 +95,10 @@ catalog_dead(struct catalog *c, uint32_t space, uint64_t before_ms, const struct
 		if (str_cmp(row_str(&start), row_str(&pending)) > 0)
 			pending = start;
 	}
-	TRY(scan_dead(c, space, dead, row_dead(before_ms, (struct id){ { 0 } }), before_ms, max, a, list, &n));
-	TRY(scan_dead(c, space, pending, row_behind(row_kind_from(ROW_PENDING)), before_ms, max, a, list, &n));
-	*ret = list;
-	*ret_n = n;
+	TRY(scan_dead(c, space, dead, row_dead(before_ms, (struct id){ { 0 } }), before_ms, a, &page));
+	TRY(scan_dead(c, space, pending, row_behind(row_kind_from(ROW_PENDING)), before_ms, a, &page));
+	*ret = page.at;
+	*ret_n = page.n;
 	return ERR_OK;
 }
 

@@ -19,6 +19,7 @@
 #include "meta/record.h"
 
 #define SPACE_HINTS 1024u
+#define TOKEN_KEPT_MS (24u * 3600 * 1000)	/* how long a rename can be repeated with its client token */
 
 struct catalog {
 	unsigned magic;

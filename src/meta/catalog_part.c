@@ -7,8 +7,9 @@
 #include "base/panic.h"
 #include "meta/catalog_impl.h"
 
-/* Rows that go with one batch. */
+/* Rows that go with one batch: so many, or so many bytes, as a part may have thousands of extents. */
 #define PURGE_ROWS 500u
+#define PURGE_BYTES (8u << 20)
 
 err_v
 part_table(struct catalog *c, struct id body, struct arena *a, struct part_run **ret, unsigned *ret_n)
@@ -107,8 +108,9 @@ catalog_parts(struct catalog *c, const struct bucket *b, struct id upload, uint3
 		if (nruns > 0 && !runs_have(runs, nruns, w.number))
 			continue;
 		if (n < max) {
-			TRY(record_part_read(arena_str(a, w.value), upload, RECORD_FULL, a, &list[n]));
+			TRY(record_part_read(w.value, upload, RECORD_LISTED, a, &list[n]));
 			list[n].number = w.number;
+			list[n].etag = arena_str(a, list[n].etag);
 		}
 		n++;
 	}
@@ -367,6 +369,7 @@ purge_some(struct write *w, struct id body, enum which_parts which, const struct
 {
 	AUTO(walk_close) struct parts_walk walk = { .it = NULL };
 	struct row_key counters = row_counters(), row;
+	size_t bytes = 0;
 	unsigned n = 0;
 	struct part p;
 
@@ -374,13 +377,19 @@ purge_some(struct write *w, struct id body, enum which_parts which, const struct
 	w->batch = kv_batch_new(w->bucket.space);
 	memset(w->tally, 0, sizeof(w->tally));
 	TRY(walk_open(w->c, body, 1, &walk));
-	while (n < PURGE_ROWS && parts_next(&walk)) {
+	*ret_done = true;
+	while (parts_next(&walk)) {
 		bool outside = !runs_have(runs, nruns, walk.number);
 		str raw;
 
 		if (which == PARTS_OUTSIDE && !outside)
 			continue;
+		if (n == PURGE_ROWS || bytes >= PURGE_BYTES) {
+			*ret_done = false;
+			break;
+		}
 		raw = arena_str(w->arena, walk.value);
+		bytes += raw.len;
 		TRY(record_part_read(raw, body, RECORD_FULL, w->arena, &p));
 		row = row_part(body, walk.number);
 		kv_expect_value(w->batch, row_str(&row), raw);
@@ -391,7 +400,6 @@ purge_some(struct write *w, struct id body, enum which_parts which, const struct
 		n++;
 	}
 	TRY(walk.failed);
-	*ret_done = n < PURGE_ROWS;
 	if (n == 0)
 		return ERR_OK;
 	kv_add(w->batch, row_str(&counters), w->tally, COUNTER_COUNT);

@@ -2,7 +2,10 @@
  * test_catalog.c - buckets and objects: put, get, delete, conditions, listings, counters.
  */
 #include "catalog_help.h"
+
+#include "meta/keys.h"
 #include "meta/kv_impl.h"
+#include "meta/record.h"
 
 TEST(bucket_create_find_delete)
 {
@@ -382,4 +385,56 @@ TEST(refusals_see_one_instant)
 	/* And when both were there all the time it is one. */
 	put(&t, STR("a"), STR("three"));
 	EXPECT_ERR("rename", catalog_rename(t.c, &t.b, &r, t.a), S3_PreconditionFailed);
+}
+
+/*
+ * A client decides how many extents a part has (UploadPartCopy), and how many such parts there are: what reads pages of them must not
+ * need memory for all at once.
+ */
+TEST(pages_of_large_rows_stay_small)
+{
+	enum { PARTS = 200 };
+	AUTO(bed_done) struct bed t = bed_new();
+	AUTO(arena_free) struct arena *even = arena_new(4096, 4 << 20), *odd = arena_new(4096, 4 << 20);
+	AUTO(mem_free_p) struct extent *extents = mem_alloc(EXTENTS_MAX * sizeof(*extents));
+	AUTO(buf_done) struct buf part, entry;
+	struct arena *page[2] = { even, odd };
+	struct id upload = id_new(t.b.space), other = id_new(t.b.space);
+	struct part p = { .size = EXTENTS_MAX, .oid = id_new(t.b.space), .extents = extents, .nextents = EXTENTS_MAX, .etag = STR("e") };
+	struct row_key name = row_dead(0, upload);
+	struct dead all = { .space = t.b.space, .kind = DEAD_PARTS, .body = upload, .owner = upload, .row_key = row_str(&name) };
+	const struct dead *after = NULL;
+	struct part *listed;
+	struct dead *dead;
+	unsigned n = 1, seen = 0;
+	bool more;
+
+	buf_init(&part, KV_VALUE_MAX);
+	buf_init(&entry, KV_VALUE_MAX);
+	for (unsigned i = 0; i < EXTENTS_MAX; i++)
+		extents[i] = (struct extent){ .body = other, .blob = { .id = other, .size = 1 }, .len = 1 };
+	record_part(&part, upload, &p);
+	record_dead(&entry, &(struct dead_record){ .kind = DEAD_PART, .body = upload, .owner = p.oid, .part = buf_str(&part) });
+	for (unsigned i = 1; i <= PARTS; i++) {
+		AUTO(kv_batch_free) struct kv_batch *b = kv_batch_new(t.b.space);
+		struct row_key row = row_part(upload, i), mark = row_dead(i, p.oid);
+
+		kv_put(b, row_str(&row), buf_str(&part));
+		kv_put(b, row_str(&mark), buf_str(&entry));
+		REQUIRE(err_ok(kv_commit(t.kv, b)));
+	}
+	for (unsigned turn = 0; n > 0; turn ^= 1) {
+		arena_reset(page[turn]);
+		REQUIRE(err_ok(catalog_dead(t.c, t.b.space, UINT64_MAX, after, 512, page[turn], &dead, &n)));
+		seen += n;
+		after = n > 0 ? &dead[n - 1] : NULL;
+	}
+	EXPECT_EQ("dead entries", seen, PARTS);
+	arena_reset(even);
+	REQUIRE(err_ok(catalog_parts(t.c, &t.b, upload, 0, 1000, even, &listed, &n, &more)));
+	EXPECT_EQ("parts", n, PARTS);
+	EXPECT_EQ("size", listed[PARTS - 1].size, EXTENTS_MAX);
+	EXPECT_STR("etag", listed[PARTS - 1].etag, STR("e"));
+	EXPECT_OK(catalog_dead_done(t.c, &all, t.a));
+	EXPECT_EQ("no row is left", rows(&t, 'P'), 0);
 }
