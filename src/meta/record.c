@@ -3,16 +3,32 @@
  */
 #include "meta/record_impl.h"
 
+#include "base/mem.h"
 #include "base/panic.h"
 #include "base/text.h"
 
 #define PAIRS_MAX 4096u
 
-enum { PAIR_NAME = 1, PAIR_VALUE };
 enum { CHECKSUM_ALG = 1, CHECKSUM_TYPE, CHECKSUM_VALUE };
 enum { SSE_KEY_MD5 = 1, SSE_SALT, SSE_CHECK };
-enum { EXTENT_BLOB = 1, EXTENT_PLACE, EXTENT_BLOB_SIZE, EXTENT_OFF, EXTENT_LEN };
-enum { RUN_FIRST = 1, RUN_COUNT, RUN_SIZE };
+
+/* The numbers of record.proto. */
+static const struct field pair_fields[] = {
+	[1] = STR_FIELD(struct pair, name),
+	[2] = STR_FIELD(struct pair, value),
+};
+static const struct field extent_fields[] = {
+	[1] = ID_FIELD(struct extent, blob.id),
+	[2] = U64_FIELD(struct extent, blob.place),
+	[3] = U64_FIELD(struct extent, blob.size),
+	[4] = U64_FIELD(struct extent, off),
+	[5] = U64_FIELD(struct extent, len),
+};
+static const struct field run_fields[] = {
+	[1] = U32_FIELD(struct part_run, first, UINT16_MAX),
+	[2] = U32_FIELD(struct part_run, count, UINT16_MAX),
+	[3] = U64_FIELD(struct part_run, size),
+};
 
 void
 record_begin(struct buf *b)
@@ -45,16 +61,71 @@ record_open(str raw, const char *what, str *ret)
 }
 
 void
-wire_pairs(struct buf *b, unsigned field, struct pairs pairs)
+fields_write(struct buf *b, const struct field *f, size_t n, const void *from)
 {
-	assert(pairs.n <= PAIRS_MAX);
-	for (unsigned i = 0; i < pairs.n; i++) {
-		size_t mark = wire_begin(b, field);
+	for (unsigned i = 0; i < n; i++) {
+		const void *p = (const char *)from + f[i].at;
 
-		wire_bytes(b, PAIR_NAME, pairs.at[i].name);
-		wire_bytes(b, PAIR_VALUE, pairs.at[i].value);
-		wire_end(b, mark);
+		switch (f[i].kind) {
+		case FIELD_NONE:
+			break;
+		case FIELD_BOOL:
+			wire_u64(b, i, *(const bool *)p);
+			break;
+		case FIELD_U32:
+			wire_u64(b, i, *(const uint32_t *)p);
+			break;
+		case FIELD_U64:
+			wire_u64(b, i, *(const uint64_t *)p);
+			break;
+		case FIELD_STR:
+			wire_bytes(b, i, *(const str *)p);
+			break;
+		case FIELD_ID:
+			wire_id(b, i, *(const struct id *)p);
+			break;
+		}
 	}
+}
+
+void
+field_read(struct wire *w, const struct field *f, size_t n, void *ret)
+{
+	void *p;
+
+	if (w->field >= n)
+		return;
+	p = (char *)ret + f[w->field].at;
+	switch (f[w->field].kind) {
+	case FIELD_NONE:
+		break;
+	case FIELD_BOOL:
+		wire_get_bool(w, p);
+		break;
+	case FIELD_U32:
+		wire_get_u32(w, (uint32_t)f[w->field].max, p);
+		break;
+	case FIELD_U64:
+		wire_get_u64(w, f[w->field].max, p);
+		break;
+	case FIELD_STR:
+		wire_get_str(w, p);
+		break;
+	case FIELD_ID:
+		wire_get_id(w, p);
+		break;
+	}
+}
+
+err_v
+fields_read(str raw, const char *what, const struct field *f, size_t n, void *ret)
+{
+	struct wire w;
+
+	TRY(record_open(raw, what, &raw));
+	for (w = wire_of(raw); wire_next(&w);)
+		field_read(&w, f, n, ret);
+	return w.bad ? record_broken(what, "not a message") : ERR_OK;
 }
 
 static bool
@@ -77,22 +148,40 @@ finish(struct wire *w, const struct wire *within, bool complete)
 	return !w->bad;
 }
 
-bool
-wire_get_pair(struct wire *w, struct pair *ret)
+static void
+message_write(struct buf *b, unsigned field, const struct field *f, size_t n, const void *from)
 {
-	struct pair p = { STR(""), STR("") };
+	size_t mark = wire_begin(b, field);
+
+	fields_write(b, f, n, from);
+	wire_end(b, mark);
+}
+
+static bool
+message_read(struct wire *w, const struct field *f, size_t n, void *ret)
+{
 	struct wire in;
 
 	if (!message(w, &in))
 		return false;
-	while (wire_next(&in)) {
-		if (in.field == PAIR_NAME)
-			wire_get_str(&in, &p.name);
-		else if (in.field == PAIR_VALUE)
-			wire_get_str(&in, &p.value);
-	}
-	*ret = p;
+	while (wire_next(&in))
+		field_read(&in, f, n, ret);
 	return finish(w, &in, true);
+}
+
+void
+wire_pairs(struct buf *b, unsigned field, struct pairs pairs)
+{
+	assert(pairs.n <= PAIRS_MAX);
+	for (unsigned i = 0; i < pairs.n; i++)
+		message_write(b, field, pair_fields, COUNT(pair_fields), &pairs.at[i]);
+}
+
+static bool
+get_pair(struct wire *w, struct pair *ret)
+{
+	*ret = (struct pair){ STR(""), STR("") };
+	return message_read(w, pair_fields, COUNT(pair_fields), ret);
 }
 
 void
@@ -172,14 +261,7 @@ wire_get_sse(struct wire *w, struct sse_c *ret)
 void
 wire_extent(struct buf *b, unsigned field, const struct extent *e)
 {
-	size_t mark = wire_begin(b, field);
-
-	wire_id(b, EXTENT_BLOB, e->blob.id);
-	wire_u64(b, EXTENT_PLACE, e->blob.place);
-	wire_u64(b, EXTENT_BLOB_SIZE, e->blob.size);
-	wire_u64(b, EXTENT_OFF, e->off);
-	wire_u64(b, EXTENT_LEN, e->len);
-	wire_end(b, mark);
+	message_write(b, field, extent_fields, COUNT(extent_fields), e);
 }
 
 bool
@@ -187,25 +269,14 @@ wire_get_extent(struct wire *w, struct extent *ret)
 {
 	struct extent e = { .off = 0 };
 	uint64_t end;
-	struct wire in;
 
-	if (!message(w, &in))
+	if (!message_read(w, extent_fields, COUNT(extent_fields), &e))
 		return false;
-	while (wire_next(&in)) {
-		if (in.field == EXTENT_BLOB)
-			wire_get_id(&in, &e.blob.id);
-		else if (in.field == EXTENT_PLACE)
-			wire_get_u64(&in, UINT64_MAX, &e.blob.place);
-		else if (in.field == EXTENT_BLOB_SIZE)
-			wire_get_u64(&in, UINT64_MAX, &e.blob.size);
-		else if (in.field == EXTENT_OFF)
-			wire_get_u64(&in, UINT64_MAX, &e.off);
-		else if (in.field == EXTENT_LEN)
-			wire_get_u64(&in, UINT64_MAX, &e.len);
-	}
 	/* Offsets are of plain bytes: those of a sealed blob are fewer than it holds. */
-	if (!finish(w, &in, !id_is_zero(e.blob.id) && !__builtin_add_overflow(e.off, e.len, &end) && end <= e.blob.size))
+	if (id_is_zero(e.blob.id) || __builtin_add_overflow(e.off, e.len, &end) || end > e.blob.size) {
+		w->bad = true;
 		return false;
+	}
 	*ret = e;
 	return true;
 }
@@ -213,32 +284,14 @@ wire_get_extent(struct wire *w, struct extent *ret)
 void
 wire_run(struct buf *b, unsigned field, const struct part_run *r)
 {
-	size_t mark = wire_begin(b, field);
-
-	wire_u64(b, RUN_FIRST, r->first);
-	wire_u64(b, RUN_COUNT, r->count);
-	wire_u64(b, RUN_SIZE, r->size);
-	wire_end(b, mark);
+	message_write(b, field, run_fields, COUNT(run_fields), r);
 }
 
 bool
 wire_get_run(struct wire *w, struct part_run *ret)
 {
-	struct part_run r = { 0, 0, 0 };
-	struct wire in;
-
-	if (!message(w, &in))
-		return false;
-	while (wire_next(&in)) {
-		if (in.field == RUN_FIRST)
-			wire_get_u32(&in, UINT16_MAX, &r.first);
-		else if (in.field == RUN_COUNT)
-			wire_get_u32(&in, UINT16_MAX, &r.count);
-		else if (in.field == RUN_SIZE)
-			wire_get_u64(&in, UINT64_MAX, &r.size);
-	}
-	*ret = r;
-	return finish(w, &in, true);
+	*ret = (struct part_run){ 0 };
+	return message_read(w, run_fields, COUNT(run_fields), ret);
 }
 
 err_v
@@ -261,7 +314,7 @@ record_pairs_read(str bytes, const char *what, const struct pair_fields *f, stru
 		if (lists[i].n > 0 && (p.at = arena_try(a, lists[i].n * sizeof(*p.at))) == NULL)
 			return record_broken(what, "too large for the memory of a request");
 		for (w = wire_of(bytes); p.n < lists[i].n && wire_next(&w);)
-			if (w.field == lists[i].field && wire_get_pair(&w, &p.at[p.n]))
+			if (w.field == lists[i].field && get_pair(&w, &p.at[p.n]))
 				p.n++;
 		if (w.bad)
 			return record_broken(what, "pairs");

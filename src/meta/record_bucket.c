@@ -1,70 +1,54 @@
 /*
  * record_bucket.c - rows H, L, J, T and D: buckets, links, and the work lists.
  */
+#include "base/mem.h"
 #include "base/panic.h"
 #include "meta/record_impl.h"
 
-enum {
-	BUCKET_STATE = 1, BUCKET_NAME, BUCKET_ORG, BUCKET_LOCATION, BUCKET_CREATOR, BUCKET_CREATED_MS, BUCKET_VERSIONING,
-	BUCKET_GENERATION, BUCKET_HAS_POLICY, BUCKET_HAS_LIFECYCLE, BUCKET_HAS_CORS, BUCKET_HAS_TAGS, BUCKET_AUDIT, BUCKET_ARCHIVE,
-	BUCKET_ARCHIVE_DAYS, BUCKET_CAPACITY_CAP, BUCKET_SPACE,
+/* The numbers of record.proto. */
+static const struct field bucket_fields[] = {
+	[1] = U32_FIELD(struct bucket, state, BUCKET_DELETED),
+	[2] = STR_FIELD(struct bucket, name),
+	[3] = STR_FIELD(struct bucket, org),
+	[4] = STR_FIELD(struct bucket, location),
+	[5] = STR_FIELD(struct bucket, creator),
+	[6] = U64_FIELD(struct bucket, created_ms),
+	[7] = U32_FIELD(struct bucket, versioning, VERSIONING_SUSPENDED),
+	[8] = U64_FIELD(struct bucket, generation),
+	[9] = BOOL_FIELD(struct bucket, has_policy),
+	[10] = BOOL_FIELD(struct bucket, has_lifecycle),
+	[11] = BOOL_FIELD(struct bucket, has_cors),
+	[12] = BOOL_FIELD(struct bucket, has_tags),
+	[13] = BOOL_FIELD(struct bucket, audit),
+	[14] = BOOL_FIELD(struct bucket, archive),
+	[15] = U32_FIELD(struct bucket, archive_days, UINT32_MAX),
+	[16] = U64_FIELD(struct bucket, capacity_cap),
+	[17] = U32_FIELD(struct bucket, space, UINT32_MAX),
+};
+static const struct field pending_fields[] = {
+	[1] = U64_FIELD(struct pending, made_ms),
+	[2] = ID_FIELD(struct pending, body),
+	[3] = U32_FIELD(struct pending, space, UINT32_MAX),
+	[4] = STR_FIELD(struct pending, key),
+	[5] = ID_FIELD(struct pending, upload),
+	[6] = U32_FIELD(struct pending, part, UINT16_MAX),
+};
+static const struct field dead_fields[] = {
+	[1] = U32_FIELD(struct dead_record, kind, DEAD_TOKEN),
+	[2] = ID_FIELD(struct dead_record, body),
+	[3] = ID_FIELD(struct dead_record, owner),
+	[4] = STR_FIELD(struct dead_record, part),
+	[5] = STR_FIELD(struct dead_record, token),
 };
 enum { LINK_GENERATION = 1, LINK_OWNER, LINK_BLOB, LINK_CONDEMNED };
-enum { PENDING_MADE_MS = 1, PENDING_BODY, PENDING_SPACE, PENDING_KEY, PENDING_UPLOAD, PENDING_PART };
 enum { TOKEN_MADE_MS = 1, TOKEN_PARAMETERS };
-enum { DEAD_RECORD_KIND = 1, DEAD_RECORD_BODY, DEAD_RECORD_OWNER, DEAD_RECORD_PART, DEAD_RECORD_TOKEN };
 
 void
 record_bucket(struct buf *b, const struct bucket *k)
 {
 	assert(k->space != KV_SYSTEM_SPACE);
 	record_begin(b);
-	wire_u64(b, BUCKET_STATE, k->state);
-	wire_bytes(b, BUCKET_NAME, k->name);
-	wire_bytes(b, BUCKET_ORG, k->org);
-	wire_bytes(b, BUCKET_LOCATION, k->location);
-	wire_bytes(b, BUCKET_CREATOR, k->creator);
-	wire_u64(b, BUCKET_CREATED_MS, k->created_ms);
-	wire_u64(b, BUCKET_VERSIONING, k->versioning);
-	wire_u64(b, BUCKET_GENERATION, k->generation);
-	wire_u64(b, BUCKET_HAS_POLICY, k->has_policy);
-	wire_u64(b, BUCKET_HAS_LIFECYCLE, k->has_lifecycle);
-	wire_u64(b, BUCKET_HAS_CORS, k->has_cors);
-	wire_u64(b, BUCKET_HAS_TAGS, k->has_tags);
-	wire_u64(b, BUCKET_AUDIT, k->audit);
-	wire_u64(b, BUCKET_ARCHIVE, k->archive);
-	wire_u64(b, BUCKET_ARCHIVE_DAYS, k->archive_days);
-	wire_u64(b, BUCKET_CAPACITY_CAP, k->capacity_cap);
-	wire_u64(b, BUCKET_SPACE, k->space);
-}
-
-static void
-get_bucket_field(struct wire *w, struct bucket *k)
-{
-	uint32_t v;
-
-	switch (w->field) {
-	case BUCKET_STATE: k->state = wire_get_u32(w, BUCKET_DELETED, &v) ? (enum bucket_state)v : BUCKET_LIVE; break;
-	case BUCKET_NAME: wire_get_str(w, &k->name); break;
-	case BUCKET_ORG: wire_get_str(w, &k->org); break;
-	case BUCKET_LOCATION: wire_get_str(w, &k->location); break;
-	case BUCKET_CREATOR: wire_get_str(w, &k->creator); break;
-	case BUCKET_CREATED_MS: wire_get_u64(w, UINT64_MAX, &k->created_ms); break;
-	case BUCKET_VERSIONING:
-		k->versioning = wire_get_u32(w, VERSIONING_SUSPENDED, &v) ? (enum versioning)v : VERSIONING_NEVER;
-		break;
-	case BUCKET_GENERATION: wire_get_u64(w, UINT64_MAX, &k->generation); break;
-	case BUCKET_HAS_POLICY: wire_get_bool(w, &k->has_policy); break;
-	case BUCKET_HAS_LIFECYCLE: wire_get_bool(w, &k->has_lifecycle); break;
-	case BUCKET_HAS_CORS: wire_get_bool(w, &k->has_cors); break;
-	case BUCKET_HAS_TAGS: wire_get_bool(w, &k->has_tags); break;
-	case BUCKET_AUDIT: wire_get_bool(w, &k->audit); break;
-	case BUCKET_ARCHIVE: wire_get_bool(w, &k->archive); break;
-	case BUCKET_ARCHIVE_DAYS: wire_get_u32(w, UINT32_MAX, &k->archive_days); break;
-	case BUCKET_CAPACITY_CAP: wire_get_u64(w, UINT64_MAX, &k->capacity_cap); break;
-	case BUCKET_SPACE: wire_get_u32(w, UINT32_MAX, &k->space); break;
-	default: break;
-	}
+	fields_write(b, bucket_fields, COUNT(bucket_fields), k);
 }
 
 err_v
@@ -72,14 +56,10 @@ record_bucket_read(str raw, struct bucket *ret)
 {
 	static const char what[] = "a bucket";
 	struct bucket k = { .header = raw };
-	struct wire w;
-	str message;
 
-	TRY(record_open(raw, what, &message));
-	for (w = wire_of(message); wire_next(&w);)
-		get_bucket_field(&w, &k);
-	if (w.bad || k.space == KV_SYSTEM_SPACE || k.name.len == 0)
-		return record_broken(what, "not a message, or no name or space");
+	TRY(fields_read(raw, what, bucket_fields, COUNT(bucket_fields), &k));
+	if (k.space == KV_SYSTEM_SPACE || k.name.len == 0)
+		return record_broken(what, "no name or no space");
 	*ret = k;
 	return ERR_OK;
 }
@@ -130,12 +110,7 @@ void
 record_pending(struct buf *b, const struct pending *p)
 {
 	record_begin(b);
-	wire_u64(b, PENDING_MADE_MS, p->made_ms);
-	wire_id(b, PENDING_BODY, p->body);
-	wire_u64(b, PENDING_SPACE, p->space);
-	wire_bytes(b, PENDING_KEY, p->key);
-	wire_id(b, PENDING_UPLOAD, p->upload);
-	wire_u64(b, PENDING_PART, p->part);
+	fields_write(b, pending_fields, COUNT(pending_fields), p);
 }
 
 err_v
@@ -143,22 +118,10 @@ record_pending_read(str raw, struct pending *ret)
 {
 	static const char what[] = "a pending link";
 	struct pending p = { .made_ms = 0 };
-	struct wire w;
 
-	TRY(record_open(raw, what, &raw));
-	for (w = wire_of(raw); wire_next(&w);) {
-		switch (w.field) {
-		case PENDING_MADE_MS: wire_get_u64(&w, UINT64_MAX, &p.made_ms); break;
-		case PENDING_BODY: wire_get_id(&w, &p.body); break;
-		case PENDING_SPACE: wire_get_u32(&w, UINT32_MAX, &p.space); break;
-		case PENDING_KEY: wire_get_str(&w, &p.key); break;
-		case PENDING_UPLOAD: wire_get_id(&w, &p.upload); break;
-		case PENDING_PART: wire_get_u32(&w, UINT16_MAX, &p.part); break;
-		default: break;
-		}
-	}
-	if (w.bad || id_is_zero(p.body) || p.space == KV_SYSTEM_SPACE || (p.key.len == 0) == id_is_zero(p.upload))
-		return record_broken(what, "not a message, or neither an object nor a part");
+	TRY(fields_read(raw, what, pending_fields, COUNT(pending_fields), &p));
+	if (id_is_zero(p.body) || p.space == KV_SYSTEM_SPACE || (p.key.len == 0) == id_is_zero(p.upload))
+		return record_broken(what, "no body, or neither an object nor a part");
 	*ret = p;
 	return ERR_OK;
 }
@@ -196,11 +159,7 @@ void
 record_dead(struct buf *b, const struct dead_record *d)
 {
 	record_begin(b);
-	wire_u64(b, DEAD_RECORD_KIND, d->kind);
-	wire_id(b, DEAD_RECORD_BODY, d->body);
-	wire_id(b, DEAD_RECORD_OWNER, d->owner);
-	wire_bytes(b, DEAD_RECORD_PART, d->part);
-	wire_bytes(b, DEAD_RECORD_TOKEN, d->token);
+	fields_write(b, dead_fields, COUNT(dead_fields), d);
 }
 
 err_v
@@ -208,22 +167,10 @@ record_dead_read(str raw, struct dead_record *ret)
 {
 	static const char what[] = "a dead entry";
 	struct dead_record d = { .kind = DEAD_BODY };
-	uint32_t v;
-	struct wire w;
 
-	TRY(record_open(raw, what, &raw));
-	for (w = wire_of(raw); wire_next(&w);) {
-		switch (w.field) {
-		case DEAD_RECORD_KIND: d.kind = wire_get_u32(&w, DEAD_TOKEN, &v) ? (enum dead_kind)v : DEAD_BODY; break;
-		case DEAD_RECORD_BODY: wire_get_id(&w, &d.body); break;
-		case DEAD_RECORD_OWNER: wire_get_id(&w, &d.owner); break;
-		case DEAD_RECORD_PART: wire_get_str(&w, &d.part); break;
-		case DEAD_RECORD_TOKEN: wire_get_str(&w, &d.token); break;
-		default: break;
-		}
-	}
-	if (w.bad || (d.kind != DEAD_TOKEN && id_is_zero(d.body)) || d.kind == DEAD_LINK)
-		return record_broken(what, "not a message, or no body");
+	TRY(fields_read(raw, what, dead_fields, COUNT(dead_fields), &d));
+	if ((d.kind != DEAD_TOKEN && id_is_zero(d.body)) || d.kind == DEAD_LINK)
+		return record_broken(what, "no body");
 	*ret = d;
 	return ERR_OK;
 }

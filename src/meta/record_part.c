@@ -1,33 +1,40 @@
 /*
  * record_part.c - rows U, P and B: uploads, their parts, and whose a part's blob is.
  */
+#include "base/mem.h"
 #include "base/panic.h"
 #include "base/text.h"
 #include "meta/keys.h"
 #include "meta/record_impl.h"
 
-enum {
-	UPLOAD_STARTED_MS = 1, UPLOAD_OWNER_ORG, UPLOAD_INITIATOR, UPLOAD_CLASS, UPLOAD_CHECKSUM_SET, UPLOAD_CHECKSUM_ALG,
-	UPLOAD_CHECKSUM_TYPE, UPLOAD_GENERATION, UPLOAD_SSE, UPLOAD_HEADER, UPLOAD_METADATA, UPLOAD_TAG,
+/* The numbers of record.proto. */
+static const struct field upload_fields[] = {
+	[1] = U64_FIELD(struct upload, started_ms),
+	[2] = STR_FIELD(struct upload, owner_org),
+	[3] = STR_FIELD(struct upload, initiator),
+	[4] = U32_FIELD(struct upload, class, CLASS_COUNT - 1),
+	[5] = BOOL_FIELD(struct upload, checksum_set),
+	[6] = U32_FIELD(struct upload, checksum_alg, DIGEST_COUNT - 1),
+	[7] = U32_FIELD(struct upload, checksum_type, CHECKSUM_COMPOSITE),
+	[8] = U64_FIELD(struct upload, generation),
 };
+enum { UPLOAD_SSE = 9, UPLOAD_HEADER, UPLOAD_METADATA, UPLOAD_TAG };
 enum {
 	PART_SIZE = 1, PART_MODIFIED_MS, PART_MD5, PART_ETAG, PART_CHECKSUM, PART_OID, PART_SSE, PART_BODY, PART_EXTENT, PART_INLINED,
 };
 enum { TABLE_RUN = 1 };
-enum { OWNER_UPLOAD = 1, OWNER_PART };
+
+struct blob_owner { struct id upload; uint32_t part; };
+static const struct field blob_owner_fields[] = {
+	[1] = ID_FIELD(struct blob_owner, upload),
+	[2] = U32_FIELD(struct blob_owner, part, PART_NUMBER_MAX),
+};
 
 void
 record_upload(struct buf *b, const struct upload *u)
 {
 	record_begin(b);
-	wire_u64(b, UPLOAD_STARTED_MS, u->started_ms);
-	wire_bytes(b, UPLOAD_OWNER_ORG, u->owner_org);
-	wire_bytes(b, UPLOAD_INITIATOR, u->initiator);
-	wire_u64(b, UPLOAD_CLASS, u->class);
-	wire_u64(b, UPLOAD_CHECKSUM_SET, u->checksum_set);
-	wire_u64(b, UPLOAD_CHECKSUM_ALG, u->checksum_alg);
-	wire_u64(b, UPLOAD_CHECKSUM_TYPE, u->checksum_type);
-	wire_u64(b, UPLOAD_GENERATION, u->generation);
+	fields_write(b, upload_fields, COUNT(upload_fields), u);
 	wire_sse(b, UPLOAD_SSE, &u->sse);
 	wire_pairs(b, UPLOAD_HEADER, u->headers);
 	wire_pairs(b, UPLOAD_METADATA, u->metadata);
@@ -40,25 +47,14 @@ record_upload_read(str raw, enum record_depth depth, struct arena *a, struct upl
 	static const struct pair_fields fields = { UPLOAD_HEADER, UPLOAD_METADATA, UPLOAD_TAG };
 	static const char what[] = "an upload";
 	struct upload u = { .class = CLASS_STANDARD };
-	uint32_t v;
 	struct wire w;
 
 	TRY(record_open(raw, what, &raw));
 	for (w = wire_of(raw); wire_next(&w);) {
-		switch (w.field) {
-		case UPLOAD_STARTED_MS: wire_get_u64(&w, UINT64_MAX, &u.started_ms); break;
-		case UPLOAD_OWNER_ORG: wire_get_str(&w, &u.owner_org); break;
-		case UPLOAD_INITIATOR: wire_get_str(&w, &u.initiator); break;
-		case UPLOAD_CLASS: u.class = wire_get_u32(&w, CLASS_COUNT - 1, &v) ? (enum storage_class)v : CLASS_STANDARD; break;
-		case UPLOAD_CHECKSUM_SET: wire_get_bool(&w, &u.checksum_set); break;
-		case UPLOAD_CHECKSUM_ALG: u.checksum_alg = wire_get_u32(&w, DIGEST_COUNT - 1, &v) ? (enum digest_alg)v : DIGEST_MD5; break;
-		case UPLOAD_CHECKSUM_TYPE:
-			u.checksum_type = wire_get_u32(&w, CHECKSUM_COMPOSITE, &v) ? (enum checksum_type)v : CHECKSUM_FULL_OBJECT;
-			break;
-		case UPLOAD_GENERATION: wire_get_u64(&w, UINT64_MAX, &u.generation); break;
-		case UPLOAD_SSE: wire_get_sse(&w, &u.sse); break;
-		default: break;
-		}
+		if (w.field == UPLOAD_SSE)
+			wire_get_sse(&w, &u.sse);
+		else
+			field_read(&w, upload_fields, COUNT(upload_fields), &u);
 	}
 	if (w.bad)
 		return record_broken(what, "not a message");
@@ -221,28 +217,19 @@ void
 record_blob_owner(struct buf *b, struct id upload, uint32_t part)
 {
 	record_begin(b);
-	wire_id(b, OWNER_UPLOAD, upload);
-	wire_u64(b, OWNER_PART, part);
+	fields_write(b, blob_owner_fields, COUNT(blob_owner_fields), &(struct blob_owner){ upload, part });
 }
 
 err_v
 record_blob_owner_read(str raw, struct id *ret_upload, uint32_t *ret_part)
 {
 	static const char what[] = "a part's blob";
-	struct id upload = { { 0 } };
-	uint32_t part = 0;
-	struct wire w;
+	struct blob_owner o = { .part = 0 };
 
-	TRY(record_open(raw, what, &raw));
-	for (w = wire_of(raw); wire_next(&w);) {
-		if (w.field == OWNER_UPLOAD)
-			wire_get_id(&w, &upload);
-		else if (w.field == OWNER_PART)
-			wire_get_u32(&w, PART_NUMBER_MAX, &part);
-	}
-	if (w.bad || id_is_zero(upload) || part == 0)
-		return record_broken(what, "not a message");
-	*ret_upload = upload;
-	*ret_part = part;
+	TRY(fields_read(raw, what, blob_owner_fields, COUNT(blob_owner_fields), &o));
+	if (id_is_zero(o.upload) || o.part == 0)
+		return record_broken(what, "no upload or no part");
+	*ret_upload = o.upload;
+	*ret_part = o.part;
 	return ERR_OK;
 }
