@@ -312,11 +312,13 @@ done_here(struct write *w, const struct dead *d)
 	return ERR_OK;
 }
 
+/* A pending link that was made anew since it was judged has an entry of its own, under the same name: that stays. */
 err_v
 catalog_dead_done(struct catalog *c, const struct dead *d, struct arena *a)
 {
 	struct bucket space = { .space = d->space };
 	AUTO(write_done) struct write w = write_begin(c, &space);
+	err_v e;
 
 	if (d->kind == DEAD_BODY || d->kind == DEAD_LINK)
 		TRY(link_forget(c, d->body, d->owner));
@@ -324,8 +326,11 @@ catalog_dead_done(struct catalog *c, const struct dead *d, struct arena *a)
 		TRY(parts_purge(c, d->body, PARTS_OUTSIDE));
 	w.batch = kv_batch_new(d->space);
 	TRY(done_here(&w, d));
+	if (d->kind == DEAD_LINK)
+		kv_expect_value(w.batch, d->row_key, d->detail);
 	kv_delete(w.batch, d->row_key);
-	return kv_commit(c->kv, w.batch);
+	e = kv_commit(c->kv, w.batch);
+	return d->kind == DEAD_LINK && err_is(e, ERR_CONFLICT.code) ? ERR_OK : e;
 }
 
 err_v
