@@ -14,8 +14,9 @@ report_json(struct api_req *rq)
 
 	jobs_backup_report(rq->control->jobs, &r);
 	jobs_progress(rq->control->jobs, JOB_backup, &p);
-	return json_pack("{s:s, s:s, s:s, s:o, s:o, s:I, s:I, s:I, s:I, s:I, s:s}", "state", state[r.state], "directory", r.directory,
+	return json_pack("{s:s, s:s, s:s, s:o, s:o, s:o, s:I, s:I, s:I, s:I, s:I, s:s}", "state", state[r.state], "directory", r.directory,
 	    "name", r.name, "beginTime", api_time(rq->arena, r.began_ms), "endTime", api_time(rq->arena, r.ended_ms),
+	    "lastGoodTime", api_time(rq->arena, r.good_ms),
 	    "blobsSeen", (json_int_t)(r.state == BACKUP_RUNNING ? p.pass_seen : r.blobs), "blobs", (json_int_t)r.blobs,
 	    "blobsCopied", (json_int_t)r.copied, "bytesCopied", (json_int_t)r.bytes, "blobsMissing", (json_int_t)r.missing,
 	    "message", r.trouble);

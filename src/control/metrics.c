@@ -156,6 +156,16 @@ job_metrics(struct control *c, struct buf *out)
 	}
 }
 
+static void
+backup_metric(struct control *c, struct buf *out)
+{
+	struct backup_report r;
+
+	jobs_backup_report(c->jobs, &r);
+	metric(out, "caisson_backup_ended_ms", GAUGE, "When the last backup ended that lacks nothing, since 1970, over restarts; 0: none.",
+	    r.good_ms);
+}
+
 /* Sums of a bucket; each figure of a family stands under one head. */
 static const struct { const char *family, *class; enum figure figure; } bucket_rows[] = {
 	{ "objects", "hot", HOT_OBJECTS }, { "objects", "warm", WARM_OBJECTS }, { "objects", "cold", COLD_OBJECTS },
@@ -245,6 +255,7 @@ health_metrics(struct control *c, struct http_req *rq)
 	engine_metrics(c, &out);
 	audit_metrics(c, &out);
 	job_metrics(c, &out);
+	backup_metric(c, &out);
 	touch_metrics(c, &out);
 	e = bucket_metrics(c, &out);
 	if (!err_ok(e))

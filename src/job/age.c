@@ -4,6 +4,7 @@
  * A pass goes through all objects beside the days of their last reads. What was neither written nor read for more than WARM_DAYS is
  * warm, for more than COLD_DAYS cold; everything else is hot, and is not counted here: whoever shows it takes the rest of
  * the exact usage, so that what was written since is right at once. Days of reads whose object is gone are removed on the way.
+ * After a restart a pass goes on behind the bucket that it had come to, and the next one is due when it would have been.
  */
 #include "base/clock.h"
 #include "base/mem.h"
@@ -12,6 +13,7 @@
 
 #define PAGE 1000u
 #define BUCKETS_PAGE 200u
+#define SAVE_MS 1000u
 #define LONE_MAX 1000u
 #define WARM_DAYS 7u
 #define COLD_DAYS 30u
@@ -120,11 +122,12 @@ age_bucket(struct job *j, const struct bucket *b, struct arena *page[2])
 }
 
 static err_v
-age_buckets(struct job *j, struct arena *page[2])
+age_buckets(struct job *j, const struct job_memo *memo, struct arena *page[2])
 {
 	AUTO(arena_free) struct arena *even = arena_new(64u << 10, 16u << 20), *odd = arena_new(64u << 10, 16u << 20);
 	struct arena *list[2] = { even, odd };
-	str after = STR_NONE;
+	uint64_t saved_ms = clock_mono_ms();
+	str after = job_called_for(j) ? STR_NONE : memo->place;
 	bool more = true;
 
 	for (unsigned turn = 0; more && !job_stopping(j); turn ^= 1) {
@@ -139,6 +142,10 @@ age_buckets(struct job *j, struct arena *page[2])
 			/* A change of the bucket came between, or it is gone, or this is a stop: the next pass. */
 			if (!err_ok(e) && !err_is(e, S3_NoSuchBucket) && !err_is(e, ERR_CONFLICT.code) && !err_is(e, -ECANCELED))
 				job_failed(j, "ages of a bucket", e);
+			if (!job_stopping(j) && clock_mono_ms() >= saved_ms + SAVE_MS) {
+				job_remember(j, &(struct job_memo){ memo->ended_ms, b[i].name });
+				saved_ms = clock_mono_ms();
+			}
 		}
 		if (n == 0)
 			break;
@@ -152,6 +159,13 @@ job_age(struct job *j)
 {
 	AUTO(arena_free) struct arena *even = arena_new(1u << 20, 16u << 20), *odd = arena_new(1u << 20, 16u << 20);
 	struct arena *page[2] = { even, odd };
+	struct job_memo memo;
 
-	return age_buckets(j, page);
+	TRY(job_recall(j, j->arena, &memo));
+	if (!job_is_due(j, &memo))
+		return ERR_OK;
+	TRY(age_buckets(j, &memo, page));
+	if (!job_stopping(j))
+		job_remember(j, &(struct job_memo){ .ended_ms = clock_wall_ms() });
+	return ERR_OK;
 }

@@ -294,6 +294,9 @@ job_backup(struct job *j)
 	r->copied = atomic_load(&b->copied);
 	r->bytes = atomic_load(&b->bytes);
 	r->missing = atomic_load(&b->missing);
+	r->ended_ms = clock_wall_ms();
+	if (r->state == BACKUP_DONE && r->missing == 0)
+		job_remember(j, &(struct job_memo){ .ended_ms = r->ended_ms });
 	job_backup_ended(j, &b->order);
 	return ERR_OK;
 }

@@ -22,6 +22,7 @@ struct jobs_shared {
 	unsigned holds, deleting GUARDED_BY(lock);
 	bool ordered GUARDED_BY(lock);
 	struct backup_order order GUARDED_BY(lock);
+	uint64_t backup_good_ms GUARDED_BY(lock);
 };
 
 struct job {
@@ -63,6 +64,17 @@ static inline bool job_stopping(struct job *j) { return atomic_load_explicit(&j-
 bool job_called_for(struct job *);
 /* The pass found nothing to do yet: it does not count, and the next is due so much later. */
 void job_not_yet(struct job *, uint64_t ms);
+const char *job_name(enum job_kind);
+
+/*
+ * What is known over restarts (memo.c). place: where a pass that was cut short goes on; empty: it was whole. due: it was asked for, was
+ * cut short, or the interval since the last whole one has passed; else the pass is over, with job_not_yet().
+ */
+struct job_memo { uint64_t ended_ms; str place; };
+err job_recall(const struct job *, struct arena *, struct job_memo *ret);
+void job_remember(const struct job *, const struct job_memo *);
+bool job_is_due(struct job *, const struct job_memo *);
+
 /* Damage, or what should merely not be there: kept until the next pass, and logged. */
 void job_found(struct job *, const char *what);
 void job_noticed(struct job *, const char *what);

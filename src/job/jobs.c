@@ -150,7 +150,8 @@ job_backup_ended(struct job *j, const struct backup_order *o)
 	lock_drop(&j->lock);
 	lock_take(&s->lock);
 	s->order = *o;
-	s->order.report.ended_ms = clock_wall_ms();
+	if (o->report.state == BACKUP_DONE && o->report.missing == 0)
+		s->backup_good_ms = s->order.report.ended_ms;
 	memcpy(s->order.report.trouble, trouble, sizeof(trouble));
 	s->ordered = false;
 	lock_drop(&s->lock);
@@ -165,6 +166,12 @@ job_called_for(struct job *j)
 	so = j->called_for;
 	lock_drop(&j->lock);
 	return so;
+}
+
+const char *
+job_name(enum job_kind kind)
+{
+	return table[kind].name;
 }
 
 void
@@ -283,6 +290,20 @@ job_main(void *arg)
 
 /* ---- start, stop, calls ---- */
 
+/* Before its thread runs. */
+static void
+recall_backup(struct jobs *s)
+{
+	struct job *j = &s->job[JOB_backup];
+	struct job_memo m;
+
+	if (!err_ok(job_recall(j, j->arena, &m)))
+		return;
+	lock_take(&s->shared.lock);
+	s->shared.backup_good_ms = m.ended_ms;
+	lock_drop(&s->shared.lock);
+}
+
 void
 jobs_start(const struct jobs_options *options, struct jobs **ret)
 {
@@ -304,6 +325,8 @@ jobs_start(const struct jobs_options *options, struct jobs **ret)
 		j->arena = arena_new(ARENA_FIRST, ARENA_MAX);
 		lock_init(&j->lock, LOCK_JOBS);
 		cond_init(&j->changed);
+		if (i == JOB_backup)
+			recall_backup(s);
 		thread_start(&j->thread, table[i].name, STACK_BYTES, job_main, j);
 	}
 	*ret = s;
@@ -448,6 +471,7 @@ jobs_backup_report(struct jobs *s, struct backup_report *ret)
 	CHECK_OBJ(s, JOBS_MAGIC);
 	lock_take(&s->shared.lock);
 	*ret = s->shared.order.report;
+	ret->good_ms = s->shared.backup_good_ms;
 	lock_drop(&s->shared.lock);
 }
 

@@ -82,6 +82,7 @@ struct backup_report {
 	uint64_t blobs;			/* that the set needs */
 	uint64_t copied, bytes;		/* those that were not there yet */
 	uint64_t missing;		/* those that the store did not have: damage */
+	uint64_t good_ms;		/* when the last one ended that lacks nothing, over restarts; 0: there was none */
 };
 /*
  * Make a backup into a directory of this machine: an absolute path, made if it is not there. keep: sets that stay, this one among

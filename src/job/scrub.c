@@ -12,9 +12,6 @@
 #include "job/job_impl.h"
 #include "job/verify.h"
 
-#define MEMO STR("scrub")
-#define MEMO_TIME 8u			/* when the last whole pass ended, little-endian ms; then the place of this one */
-#define MEMO_MAX 4096u
 #define SAVE_MS 5000u
 #define COMMIT_MS 15000u		/* the catalog gives up after 10 s */
 #define LINE_BYTES (16u << 10)
@@ -22,27 +19,13 @@
 
 struct scrub {
 	struct job *job;
-	uint64_t ended_ms;		/* the last whole pass */
+	struct job_memo memo;		/* place: where this pass goes on */
 	uint64_t saved_ms;		/* monotonic */
 	uint64_t cost, cost_expected;
 	uint64_t leaks;
 	struct blob_ref *unowned;	/* of them, those that may be deleted */
 	size_t nunowned, room;
 };
-
-static void
-save(struct scrub *s, str place)
-{
-	char memo[MEMO_MAX];
-
-	if (place.len > sizeof(memo) - MEMO_TIME)
-		return;
-	memcpy(memo, &s->ended_ms, MEMO_TIME);
-	if (place.len > 0)
-		memcpy(memo + MEMO_TIME, place.p, place.len);
-	/* Not kept: the next pass after a restart does a little more. */
-	(void)!catalog_memo_set(s->job->options->catalog, MEMO, str_n(memo, MEMO_TIME + place.len)).code;
-}
 
 static void
 reached(void *arg, str place)
@@ -53,7 +36,7 @@ reached(void *arg, str place)
 	if (now < s->saved_ms + SAVE_MS && !job_stopping(s->job))
 		return;
 	s->saved_ms = now;
-	save(s, place);
+	job_remember(s->job, &(struct job_memo){ s->memo.ended_ms, place });
 }
 
 static bool
@@ -153,24 +136,6 @@ estimate(struct scrub *s)
 	return ERR_OK;
 }
 
-/* Where the last pass was cut short, and when the last whole one ended. */
-static err_v
-recall(struct scrub *s, str *ret_place)
-{
-	str memo;
-	err_v e = catalog_memo_get(s->job->options->catalog, MEMO, s->job->arena, &memo);
-
-	*ret_place = STR_NONE;
-	if (err_is(e, ERR_NOT_FOUND.code))
-		return ERR_OK;
-	TRY(e);
-	if (memo.len < MEMO_TIME)
-		return ERR_OK;
-	memcpy(&s->ended_ms, memo.p, MEMO_TIME);
-	*ret_place = str_skip(memo, MEMO_TIME);
-	return ERR_OK;
-}
-
 static void
 scrub_done(struct scrub *s)
 {
@@ -184,16 +149,13 @@ job_scrub(struct job *j)
 	struct verify_options o = { .catalog = j->options->catalog, .blobs = j->options->blobs, .crew = j->crew,
 		.opened_ns = j->options->opened_ns, .commit_ms = COMMIT_MS, .pace = pace, .found = found, .reached = reached,
 		.arg = &s };
-	uint64_t now = clock_wall_ms(), interval = j->options->interval_ms[JOB_scrub];
 	struct verify_sum sum;
 
-	TRY(recall(&s, &o.from));
-	if (job_called_for(j)) {
-		o.from = STR_NONE;
-	} else if (str_empty(o.from) && now >= s.ended_ms && now - s.ended_ms < interval) {
-		job_not_yet(j, interval - (now - s.ended_ms));
+	TRY(job_recall(j, j->arena, &s.memo));
+	if (!job_is_due(j, &s.memo))
 		return ERR_OK;
-	}
+	if (!job_called_for(j))
+		o.from = s.memo.place;
 	TRY(estimate(&s));
 	TRY(verify_store(&o, &sum));
 	if (job_stopping(j))
@@ -202,7 +164,6 @@ job_scrub(struct job *j)
 	TRY(free_unowned(&s, &sum));
 	atomic_store(&j->backlog, s.leaks);
 	atomic_store(&j->permille, 1000);
-	s.ended_ms = clock_wall_ms();
-	save(&s, STR_NONE);
+	job_remember(j, &(struct job_memo){ .ended_ms = clock_wall_ms() });
 	return ERR_OK;
 }

@@ -2,6 +2,7 @@
 import hashlib
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -238,8 +239,10 @@ def test_damage_and_refusals(place, new_store):
     for key in ("good", "bad"):
         assert client.call("PUT", "damage", key, body=key.encode() * 300000).status == 200
     to = os.path.join(place, "backup")
-    backup(store, to)
     api = Api(store)
+    assert api.call("GET", PATH)["backup"]["lastGoodTime"].startswith("1970")
+    backup(store, to)
+    good = api.call("GET", PATH)["backup"]["lastGoodTime"]
     # Who may, and where.
     _, user = api.user("someone", role="admin")
     assert "operator" in user.fails("POST", PATH, 403, 7, {"directory": to})
@@ -252,6 +255,14 @@ def test_damage_and_refusals(place, new_store):
     assert os.listdir(os.path.join(place, "full")) == ["mine"]
     assert "must be empty" in caisson(store, "restore", "--from", to, "--data-dir", os.path.join(place, "full"), code=1)
     assert "no set" in caisson(store, "restore", "--from", to, "--set", "20200101T000000Z", "--data-dir", place + "/x", code=1)
+    # When the last good one was is known over restarts, and whatever has failed since.
+    assert api.call("GET", PATH)["backup"]["state"] == "FAILED" and api.call("GET", PATH)["backup"]["lastGoodTime"] == good
+    store.stop()
+    store.start()
+    api = Api(store)
+    assert api.call("GET", PATH)["backup"]["state"] == "NEVER" and api.call("GET", PATH)["backup"]["lastGoodTime"] == good
+    ended = re.search(r"^caisson_backup_ended_ms (\d+)$", api.raw("GET", "/metrics").text, re.M)
+    assert 0 <= time.time() - int(ended.group(1)) / 1000 < 120
     # The master key may change: a set has the one that it is under.
     caisson(store, "master-key", "rotate", "--url", store.control, "--data-dir", store.data)
     # Rot in the backup is told, and what is whole comes back.
