@@ -7,11 +7,14 @@
  * it begins the next. So only the very last record may be incomplete, in any part of it, and a record that begins
  * behind bad bytes proves that they were flushed once, and have rotted since.
  *
+ * A crash while RocksDB recovers may leave the torn log, and behind it a new one in which there is only an empty batch, as RocksDB begins
+ * them: so the last record is that of the newest log that holds a commit.
+ *
  * What remains undetected is rot in that last record of a store that was not stopped cleanly: it looks like a torn one.
  *
  * The form: blocks of 32 KiB; in a block, fragments of 4 bytes masked CRC32C (of type and data), 2 bytes length, 1 byte
  * type (whole, first, middle, last), data; no fragment begins in the last 6 bytes. A record begins with its sequence number,
- * 8 bytes little-endian.
+ * 8 bytes little-endian, and the number of its changes, 4 bytes.
  */
 #include <dirent.h>
 #include <fcntl.h>
@@ -27,6 +30,7 @@
 #define BLOCK 32768u
 #define HEADER 7u
 #define SEQUENCE_LEN 8u
+#define COUNT_LEN 4u
 #define MASK_DELTA 0xa282ead8u
 
 enum fragment { FRAGMENT_WHOLE = 1, FRAGMENT_FIRST, FRAGMENT_MIDDLE, FRAGMENT_LAST };
@@ -39,6 +43,7 @@ struct log_walk {
 	bool any;			/* a record has begun: the last sound one ... */
 	uint64_t begin_off;		/* ... here ... */
 	uint64_t sequence;		/* ... with this number */
+	bool commits;			/* not only empty batches */
 	bool rotten;
 };
 
@@ -110,6 +115,9 @@ step(struct log_walk *w, unsigned type, str fragment, uint64_t off)
 		met_bad(w, off);
 	if (begins && w->bad && begins_later(w, fragment, off))
 		w->rotten = true;
+	if (begins)
+		w->commits |= fragment.len < HEADER + SEQUENCE_LEN + COUNT_LEN ||
+		    little_endian(fragment.p + HEADER + SEQUENCE_LEN, COUNT_LEN) > 0;
 	if (begins && !w->bad && fragment.len >= HEADER + SEQUENCE_LEN) {
 		w->any = true;
 		w->begin_off = off;
@@ -171,8 +179,9 @@ log_number(const char *name, uint64_t *ret)
 	return str_ends(s, STR(".log")) && str_u64(str_sub(s, 0, s.len - 4), ret);
 }
 
+/* ret_commits: it holds something, or is torn. */
 static err_v
-check_one(const char *dir, const char *name, bool *ret_torn)
+check_one(const char *dir, const char *name, bool *ret_commits, bool *ret_torn)
 {
 	char path[ROCKS_DIR_MAX + 256];
 	AUTO(fd_close) int fd = -1;
@@ -184,6 +193,7 @@ check_one(const char *dir, const char *name, bool *ret_torn)
 		return err_sys("open the index's log");
 	TRY(walk_file(fd, name, &w));
 	*ret_torn = w.bad;
+	*ret_commits = w.bad || w.commits;
 	return ERR_OK;
 }
 
@@ -200,12 +210,12 @@ rocks_log_check(const char *dir, bool *ret_torn)
 		return err_sys("open the index's directory");
 	while (err_ok(e) && (entry = readdir(d)) != NULL) {
 		struct stat st;
-		bool one;
+		bool commits, one;
 
 		if (!log_number(entry->d_name, &number) || fstatat(dirfd(d), entry->d_name, &st, 0) != 0 || st.st_size == 0)
 			continue;
-		e = check_one(dir, entry->d_name, &one);
-		if (err_ok(e) && number >= newest) {
+		e = check_one(dir, entry->d_name, &commits, &one);
+		if (err_ok(e) && commits && number >= newest) {
 			newest = number;
 			torn = one;
 		}

@@ -1,6 +1,8 @@
 """The log of the index after a kill: torn at its end it is an ordinary crash, rotten before its end it must not be believed."""
 import glob
 import os
+import shutil
+import subprocess
 
 import pytest
 
@@ -64,3 +66,21 @@ def test_rotten_in_the_middle(killed, place):
         file.write(byte)
     client = restart(store)
     assert client.call("GET", "logged", f"k{KEYS - 1}").body == b"%d" % (KEYS - 1) * 50
+
+
+def test_cut_while_it_recovers(killed, build, tmp_path):
+    """A torn log, and behind it the new one that a recovery had begun when the power went again: the list of tables still names the first."""
+    store, log = killed
+    with open(log, "r+b") as file:
+        file.seek(-100, os.SEEK_END)
+        file.write(bytes(20))
+    index = os.path.join(store.data, "index")
+    shutil.copytree(index, tmp_path / "index")
+    driver = os.path.join(os.path.dirname(store.binary), "tests", "faults", "kv_driver")
+    subprocess.run([driver, "work", tmp_path, "1", "0", "1"], check=True, stdout=subprocess.DEVNULL)		# recovers, and stops
+    new = [name for name in os.listdir(tmp_path / "index") if name.endswith(".log") and name > os.path.basename(log)]
+    assert new, "no new log was begun"
+    shutil.copy(tmp_path / "index" / new[0], index)
+    client = restart(store)
+    for i in range(KEYS - 1):
+        assert client.call("GET", "logged", f"k{i}").body == b"%d" % i * 50
