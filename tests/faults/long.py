@@ -11,15 +11,19 @@ import time
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
 
-import blob_cuts  # noqa: E402
-import blob_faults  # noqa: E402
+import engine_cuts  # noqa: E402
+import engine_faults  # noqa: E402
 import server_cuts  # noqa: E402
 import server_faults  # noqa: E402
+from engine_cuts import INDEX  # noqa: E402
 
 CAMPAIGNS = {
-    "blob-cuts": lambda build, seed: blob_cuts.campaign(build, seed, runs=20, cuts=200),
-    "blob-cuts-short": lambda build, seed: blob_cuts.campaign(build, seed, runs=20, cuts=300, steps=3, threads=2),
-    "blob-calls": lambda build, seed: blob_faults.campaign(build, seed),
+    "blob-cuts": lambda build, seed: engine_cuts.campaign(build, seed, runs=20, cuts=200),
+    "blob-states": lambda build, seed: engine_cuts.short(build, seed, runs=20),
+    "blob-calls": lambda build, seed: engine_faults.campaign(build, seed),
+    "index-cuts": lambda build, seed: engine_cuts.campaign(build, seed, runs=10, cuts=100, driver=INDEX),
+    "index-states": lambda build, seed: engine_cuts.short(build, seed, runs=3, driver=INDEX),
+    "index-calls": lambda build, seed: engine_faults.campaign(build, seed, driver=INDEX),
     "server-cuts": lambda build, seed: server_cuts.campaign(build, seed, runs=5, cuts=60),
     "server-calls": lambda build, seed: server_faults.campaign(build, seed, growth=1.5),
 }

@@ -1,4 +1,4 @@
-"""The blob store by itself under power cuts and faults, in the short form. The long form: tests/faults/run."""
+"""The engines of blobs and of the index by themselves, under power cuts and faults, in the short form. The long form: tests/faults/run."""
 import os
 import subprocess
 import sys
@@ -9,9 +9,10 @@ import pytest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
-import blob_cuts  # noqa: E402
-import blob_faults  # noqa: E402
+import engine_cuts  # noqa: E402
+import engine_faults  # noqa: E402
 import shim  # noqa: E402
+from engine_cuts import BLOBS, INDEX  # noqa: E402
 
 SEED = os.environ.get("CAISSON_SEED", "1")
 
@@ -23,22 +24,26 @@ def where(build):
     return os.path.abspath(build)
 
 
-def test_power_cuts(where):
-    total = blob_cuts.campaign(where, SEED, runs=8, cuts=60)
+@pytest.mark.parametrize("driver, runs, cuts", [(BLOBS, 8, 60), (INDEX, 4, 25)])
+def test_power_cuts(where, driver, runs, cuts):
+    total = engine_cuts.campaign(where, SEED, runs, cuts, driver=driver)
     assert total["faults"] == []
     assert total["acknowledged"] > 300
 
 
-def test_few_steps_every_moment(where):
-    """Short sequences: at every length of the log, several of the states each."""
-    total = blob_cuts.campaign(where, SEED + "-short", runs=10, cuts=60, steps=3, threads=2)
+@pytest.mark.parametrize("driver, runs, budget", [(BLOBS, 6, 150), (INDEX, 3, 100)])
+def test_every_state(where, driver, runs, budget):
+    """Two steps: at every moment all states that the disk may be in are counted; here a part of them is judged, in the long form all."""
+    total = engine_cuts.short(where, SEED, runs, driver=driver, budget=budget)
     assert total["faults"] == []
+    assert total["complete"] > 0.8 * total["moments"] > 0
 
 
-def test_nth_call_fails(where):
-    total = blob_faults.campaign(where, SEED, stride=5)
+@pytest.mark.parametrize("driver, stride, least", [(BLOBS, 5, 50), (INDEX, 50, 50)])
+def test_nth_call_fails(where, driver, stride, least):
+    total = engine_faults.campaign(where, SEED, stride, driver=driver)
     assert total["faults"] == []
-    assert total["hits"] > 50
+    assert total["hits"] > least
 
 
 def test_room_comes_back(where):
@@ -61,5 +66,5 @@ def test_room_comes_back(where):
         failed = [n for n, line in enumerate(lines) if line.startswith("failed-put -28")]
         assert failed, "nobody noticed"
         assert [line for line in lines[failed[-1]:] if line.startswith("put ")], "no service after the disk had room again"
-        judged = blob_cuts.run(driver, ["judge", top], lines=out)
+        judged = engine_cuts.run(driver, ["judge", top], lines=out)
         assert judged.returncode == 0, judged.stdout

@@ -1,16 +1,17 @@
-"""The Nth call of each kind fails, N = 1, 2, 3, ... until the work is through before the Nth: once, or for ever.
+"""The Nth call of each kind of one engine fails, N = 1, 2, 3, ... until the work is through before the Nth: once, or for ever.
 
-The work goes on after errors and says what was acknowledged; then the store is judged without faults: what was acknowledged is there. With
-failing flushes the power is cut as well: what a failed flush covered must not have been acknowledged.
+The driver (blob_driver.c, kv_driver.c) goes on after errors and says what was acknowledged; then the store is judged without faults: what was
+acknowledged is there. After failing flushes and writes the power is cut as well: what a failed flush covered must not have been acknowledged.
 """
 import os
 import random
 import shutil
+import signal
 import tempfile
 
 import states
 import shim
-from blob_cuts import marks, run
+from engine_cuts import BLOBS, marks, path_of, run
 
 # call -> what may become of it
 FAULTS = {
@@ -23,28 +24,29 @@ FAULTS = {
     "mkdir": ["EIO", "ENOSPC"],
     "truncate": ["EIO"],
     "unlink": ["EIO"],
+    "memory": ["ENOMEM"],
 }
-HARMLESS = ("EINTR", "short")
+HARMLESS = ("EINTR", "short")		# to be got over without a word
+ONCE = (*HARMLESS, "ENOMEM")		# a program without memory ends
 
 
-def campaign(build, seed, stride=1, threads=2, steps=12):
+def campaign(build, seed, stride=1, threads=2, steps=12, driver=BLOBS):
     """stride: try only each so-manieth N, beginning at a random one. Returns {runs, hits, faults}."""
     chance = random.Random(seed)
     total = {"runs": 0, "hits": 0, "faults": []}
     for call, errors in FAULTS.items():
         for error in errors:
             for forever in (False, True):
-                if forever and error in HARMLESS:
+                if forever and error in ONCE:
                     continue
                 nth = chance.randrange(stride) + 1
-                while one(build, chance, call, error, nth, forever, threads, steps, total):
+                while one(path_of(build, driver), build, chance, call, error, nth, forever, threads, steps, total):
                     nth += stride
     return total
 
 
-def one(build, chance, call, error, nth, forever, threads, steps, total):
+def one(driver, build, chance, call, error, nth, forever, threads, steps, total):
     """False: the work was through before the Nth call."""
-    driver = os.path.join(build, "tests", "faults", "blob_driver")
     name = f"{call} {nth}{' and on' if forever else ''}: {error}"
     with tempfile.TemporaryDirectory(dir="/dev/shm") as folder:
         top, log, cut_top = (os.path.join(folder, n) for n in ("store", "log", "cut"))
@@ -58,7 +60,9 @@ def one(build, chance, call, error, nth, forever, threads, steps, total):
         total["runs"] += 1
         total["hits"] += hit > 0
         entries = states.read_log(log)
-        if done.returncode not in (0, 3) or done.stderr:
+        # Without memory a program ends; and RocksDB fails an assertion of its own when it cannot write the head of its diary as it opens.
+        ended = done.returncode == -signal.SIGABRT and (call == "memory" or done.stdout.endswith("opening\n"))
+        if not ended and (done.returncode not in (0, 3) or done.stderr):
             total["faults"].append(f"{name}: ended with {done.returncode}: {done.stderr[-1500:]}")
             return False
         if hit and error in HARMLESS and "failed" in done.stdout:
