@@ -116,8 +116,12 @@ job_reaper(struct job *j)
 
 	TRY(catalog_spaces(j->options->catalog, j->arena, &space, &n));
 	for (unsigned i = 0; i < n && !job_stopping(j); i++) {
-		err_v e = reap_space(j, space[i], now > grace ? now - grace : 0, page);
+		uint64_t before = now > grace ? now - grace : 0;
+		err_v e = reap_space(j, space[i], before, page);
 
+		arena_reset(even);
+		if (err_ok(e))
+			e = catalog_space_retire(j->options->catalog, space[i], before, even);
 		if (!err_ok(e))
 			job_failed(j, "list of the dead", e);
 	}

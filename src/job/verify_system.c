@@ -25,7 +25,7 @@ tell(struct system *s, str bucket, const char *what)
 	verify_found(s->v, &(struct finding){ .kind = FINDING_DAMAGE, .bucket = bucket, .what = str_c(what) });
 }
 
-/* Numbers up to the next one have been given out, and each has a row. */
+/* Numbers up to the next one have been given out. */
 static void
 read_next(struct system *s)
 {
@@ -86,6 +86,7 @@ static err_v
 walk(struct system *s, struct arena *spaces)
 {
 	unsigned n = 0;
+	err_v e;
 
 	TRY(rows_open(s->v, KV_SYSTEM_SPACE, &s->rows));
 	read_next(s);
@@ -100,13 +101,13 @@ walk(struct system *s, struct arena *spaces)
 	if (s->v->space == NULL)
 		return err_errno(ENOMEM, "a list of %u spaces", s->next);
 	/* One that lacks its row is looked at all the same. */
-	for (uint32_t i = 1; i < s->next; i++) {
-		s->v->space[n++] = i;
-		if (!s->listed[i] && !s->rows.broken)
+	for (uint32_t at = 0; err_ok(e = kv_space_after(s->v->kv, at, &at)) && at < s->next;) {
+		s->v->space[n++] = at;
+		if (!s->listed[at] && !s->rows.broken)
 			tell(s, STR_NONE, "the row of a bucket's space is gone: jobs do not find it");
 	}
 	s->v->nspaces = n;
-	return ERR_OK;
+	return err_is(e, ERR_NOT_FOUND.code) ? ERR_OK : e;
 }
 
 err_v

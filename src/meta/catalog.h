@@ -63,7 +63,7 @@ struct bucket {
 	str org;			/* owner */
 	str location;
 	str creator;			/* principal */
-	uint64_t created_ms;
+	uint64_t created_ms, deleted_ms;
 	enum versioning versioning;
 	uint64_t generation;		/* goes up with every change of configuration */
 	bool has_policy, has_lifecycle, has_cors, has_tags;
@@ -324,5 +324,7 @@ err catalog_blobs(struct catalog *, uint32_t space, catalog_blob_f *, void *arg)
 /* What a job remembers over restarts, by its name: a few bytes. ERR_NOT_FOUND. */
 err catalog_memo_get(struct catalog *, str job, struct arena *, str *ret);
 err catalog_memo_set(struct catalog *, str job, str memo);
-/* Every space that has, or had, a bucket: for jobs that walk all. */
+/* Every space that has a bucket, or rows that outlived one: for jobs that walk all. */
 err catalog_spaces(struct catalog *, struct arena *, uint32_t **ret, unsigned *ret_n);
+/* The space of a bucket that was deleted before goes, if nothing in it is left: no job need look there any more. */
+err catalog_space_retire(struct catalog *, uint32_t space, uint64_t before_ms, struct arena *);

@@ -8,7 +8,10 @@
  *   delete   1. H marked; look whether anything is there; H says deleted
  *            2. BN, BO go							(a crash before: the next creation does it)
  *
- * Spaces are never used twice, and the H of a deleted bucket stays: links and dead entries in its space outlive it.
+ *   retire  1. H, N	(links and dead entries outlive the bucket: the reaper does this when they have gone)
+ *            2. BZ	(a crash before: no name leads to a space without rows, so it goes the next time)
+ *
+ * Numbers of spaces are never used twice.
  */
 #include "base/clock.h"
 #include "base/crash.h"
@@ -169,9 +172,9 @@ take_name(struct write *w, const struct bucket_new *new, struct bucket *ret)
 	write_put(w, row_next_space());
 	record_bucket(&w->buf, &b);
 	write_put(w, row_bucket_name(b.name));
+	write_put(w, row_space(b.space));
 	record_mark(&w->buf);
 	write_put(w, row_bucket_of(b.org, b.name));
-	write_put(w, row_space(b.space));
 	TRY(kv_commit(w->c->kv, w->batch));
 	*ret = b;
 	return ERR_OK;
@@ -316,6 +319,7 @@ empty_once(struct write *w, uint32_t space)
 	kv_delete_range(w->batch, row_str(&token), row_str(&token_end));
 	kv_delete_range(w->batch, row_str(&touch), row_str(&touch_end));
 	kv_delete(w->batch, row_str(&ages));
+	b.deleted_ms = w->now_ms;
 	return change_state(w, &b, BUCKET_DELETED);
 }
 
@@ -416,4 +420,101 @@ catalog_spaces(struct catalog *c, struct arena *a, uint32_t **ret, unsigned *ret
 	*ret = list;
 	*ret_n = n;
 	return ERR_OK;
+}
+
+/* Does a name lead there? Then *ret_row is what it says. */
+static err_v
+is_named(struct catalog *c, const struct bucket *b, struct arena *a, bool *ret, struct bucket *ret_row)
+{
+	err_v e = read_name(c, b->name, KV_MAY_BLOCK, a, ret_row);
+
+	*ret = err_ok(e) && ret_row->space == b->space;
+	return err_is(e, ERR_NOT_FOUND.code) ? ERR_OK : e;
+}
+
+/* Nothing but H, and counters that say so? Once true of a deleted bucket it stays true: every other row comes of one that is there. */
+static err_v
+is_bare(struct catalog *c, uint32_t space, bool *ret)
+{
+	AUTO(kv_iter_close) struct kv_iter *it = NULL;
+	struct row_key head = row_head(), counters = row_counters();
+	int64_t n[KV_COUNTERS_MAX];
+	bool bare = true;
+
+	TRY(kv_scan(c->kv, space, STR_NONE, STR_NONE, &it));
+	for (; kv_iter_valid(it) && bare; kv_iter_next(it)) {
+		if (str_eq(kv_iter_key(it), row_str(&head)))
+			continue;
+		bare = str_eq(kv_iter_key(it), row_str(&counters)) && kv_counters(kv_iter_value(it), n, KV_COUNTERS_MAX);
+		for (int i = 0; i < KV_COUNTERS_MAX && bare; i++)
+			bare = n[i] == 0;
+	}
+	*ret = bare;
+	return kv_iter_error(it);
+}
+
+static err_v
+drop_head(struct catalog *c, const struct bucket *b)
+{
+	AUTO(kv_batch_free) struct kv_batch *batch = kv_batch_new(b->space);
+	struct row_key head = row_head(), counters = row_counters();
+
+	kv_expect_value(batch, row_str(&head), b->header);
+	kv_delete(batch, row_str(&head));
+	kv_delete(batch, row_str(&counters));
+	return kv_commit(c->kv, batch);
+}
+
+static err_v
+drop_space(struct catalog *c, uint32_t space)
+{
+	AUTO(kv_batch_free) struct kv_batch *batch = kv_batch_new(KV_SYSTEM_SPACE);
+	struct row_key row = row_space(space);
+
+	kv_delete(batch, row_str(&row));
+	return kv_commit(c->kv, batch);
+}
+
+/* Without H: half made if a name leads there, else half retired. BZ says which name. */
+static err_v
+retire_rest(struct catalog *c, uint32_t space, struct arena *a)
+{
+	struct row_key row = row_space(space);
+	struct bucket b, of_name;
+	bool named;
+	str raw;
+	err_v e = kv_get(c->kv, KV_SYSTEM_SPACE, row_str(&row), KV_MAY_BLOCK, a, &raw);
+
+	if (err_is(e, ERR_NOT_FOUND.code))
+		return ERR_OK;
+	TRY(e);
+	if (!err_ok(record_bucket_read(raw, &b)) || b.space != space)
+		return ERR_OK;		/* of a version that did not say */
+	TRY(is_named(c, &b, a, &named, &of_name));
+	return named ? ERR_OK : drop_space(c, space);
+}
+
+err_v
+catalog_space_retire(struct catalog *c, uint32_t space, uint64_t before_ms, struct arena *a)
+{
+	struct bucket b, of_name;
+	bool bare, named;
+	err_v e = read_head(c, space, KV_MAY_BLOCK, a, &b);
+
+	CHECK_OBJ(c, CATALOG_MAGIC);
+	if (err_is(e, ERR_NOT_FOUND.code))
+		return retire_rest(c, space, a);
+	TRY(e);
+	/* A creation that saw the half-made bucket of this name may still make H: not after such a time. */
+	if (b.state != BUCKET_DELETED || b.deleted_ms >= before_ms)
+		return ERR_OK;
+	TRY(is_bare(c, space, &bare));
+	if (!bare)
+		return ERR_OK;
+	TRY(is_named(c, &b, a, &named, &of_name));
+	if (named)			/* half deleted */
+		TRY(drop_name(c, &of_name));
+	TRY(drop_head(c, &b));
+	CRASH_POINT(space_emptied);
+	return drop_space(c, space);
 }

@@ -100,6 +100,24 @@ kv_scan_once(struct kv *kv, uint32_t space, str from, str to, struct kv_iter **r
 	return scan(kv, space, from, to, KV_READ_ONCE, ret);
 }
 
+err_v
+kv_space_after(struct kv *kv, uint32_t space, uint32_t *ret)
+{
+	AUTO(kv_iter_close) struct kv_iter *it = NULL;
+	struct kv_full from, to;
+
+	CHECK_OBJ(kv, KV_MAGIC);
+	if (space >= UINT32_MAX - 1 || !kv_full(space + 1, STR_NONE, &from) || !kv_full(UINT32_MAX, STR_NONE, &to))
+		return ERR_NOT_FOUND;
+	TRY(kv->ops->scan(kv, &from, &to, KV_READ_ONCE, &it));
+	if (!kv->ops->iter_valid(it)) {
+		TRY(kv_iter_error(it));
+		return ERR_NOT_FOUND;
+	}
+	*ret = (uint32_t)be_get(kv->ops->iter_key(it).p, KV_SPACE_LEN);
+	return ERR_OK;
+}
+
 static void
 full_copy(struct kv_full *ret, const struct kv_full *f)
 {

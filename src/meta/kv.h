@@ -56,6 +56,8 @@ err kv_get(struct kv *, uint32_t space, str key, enum kv_wait, struct arena *, s
 err kv_scan(struct kv *, uint32_t space, str from, str to, struct kv_iter **ret);
 /* The same, for jobs that read everything once: the cache keeps what it has. */
 err kv_scan_once(struct kv *, uint32_t space, str from, str to, struct kv_iter **ret);
+/* The lowest space above that one that has a row. ERR_NOT_FOUND. */
+err kv_space_after(struct kv *, uint32_t space, uint32_t *ret);
 bool kv_iter_valid(struct kv_iter *);	/* at a row? false: at the end, or failed */
 str kv_iter_key(struct kv_iter *);
 str kv_iter_value(struct kv_iter *);

@@ -24,6 +24,7 @@ static const struct field bucket_fields[] = {
 	[15] = U32_FIELD(struct bucket, archive_days, UINT32_MAX),
 	[16] = U64_FIELD(struct bucket, capacity_cap),
 	[17] = U32_FIELD(struct bucket, space, UINT32_MAX),
+	[18] = U64_FIELD(struct bucket, deleted_ms),
 };
 static const struct field pending_fields[] = {
 	[1] = U64_FIELD(struct pending, made_ms),

@@ -62,6 +62,7 @@ static void
 spaces_are_apart(struct kv_env *e)
 {
 	static const uint32_t space[] = { 0, 1, 2, 255, 256, 65536, UINT32_MAX - 1 };
+	uint32_t next = 0;
 
 	for (size_t i = 0; i < COUNT(space); i++)
 		EXPECT_OK(put1(e->kv, space[i], STR("k"), arena_fmt(e->arena, "%u", space[i])));
@@ -69,7 +70,16 @@ spaces_are_apart(struct kv_env *e)
 		EXPECT_STR("get", get1(e, space[i], STR("k")), arena_fmt(e->arena, "%u", space[i]));
 		EXPECT_STR("scan", scan1(e, space[i], STR_NONE, STR_NONE), arena_fmt(e->arena, "k=%u ", space[i]));
 	}
+	for (size_t i = 0; i + 1 < COUNT(space); i++) {
+		uint32_t after = 0;
+
+		EXPECT_OK(kv_space_after(e->kv, space[i], &after));
+		EXPECT(after == space[i + 1]);
+	}
+	EXPECT_ERR("the last", kv_space_after(e->kv, UINT32_MAX - 1, &(uint32_t){ 0 }), ERR_NOT_FOUND.code);
 	EXPECT_OK(delete1(e->kv, 1, STR("k")));
+	EXPECT_OK(kv_space_after(e->kv, 0, &next));
+	EXPECT(next == 2);
 	EXPECT_STR("scan", scan1(e, 1, STR_NONE, STR_NONE), STR(""));
 	EXPECT_STR("get", get1(e, 2, STR("k")), STR("2"));
 }

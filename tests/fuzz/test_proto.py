@@ -148,6 +148,7 @@ class Maker:
 
     def Bucket(self, m):
         m.name, m.space, m.state, m.versioning = b"b" + self.bytes(), 1 + self.number((1 << 32) - 2), self.rng.randrange(3), self.rng.randrange(3)
+        m.deleted_ms = self.number()
         m.org, m.location, m.creator = self.bytes(), self.bytes(), self.bytes()
         m.created_ms, m.generation, m.capacity_cap, m.archive_days = self.number(), self.number(), self.number(), self.number((1 << 32) - 1)
         for flag in ("has_policy", "has_lifecycle", "has_cors", "has_tags", "audit", "archive"):

@@ -39,6 +39,88 @@ TEST(bucket_create_find_delete)
 	EXPECT_STR("new owner", b.org, STR("other"));
 }
 
+static unsigned
+spaces(struct bed *t)
+{
+	uint32_t *list;
+	unsigned n = 0;
+
+	EXPECT_OK(catalog_spaces(t->c, t->a, &list, &n));
+	return n;
+}
+
+static err_v
+retire(struct bed *t, uint64_t before_ms)
+{
+	return catalog_space_retire(t->c, t->b.space, before_ms, t->a);
+}
+
+/* It stays as long as anything in it is needed, and is found by nobody afterwards. */
+TEST(space_of_a_deleted_bucket)
+{
+	static const struct bucket_new new = { .name = STR("bucket"), .org = STR("org") };
+	static const struct bucket_new other = { .name = STR("other"), .org = STR("org") };
+	AUTO(bed_done) struct bed t = bed_new();
+	struct object o = large(&t, STR("k"), 1 << 20), copied = { .owner_org = STR("org"), .key = STR("copy") };
+	struct bucket to;
+	struct version_id v;
+	uint32_t space = t.b.space;
+
+	EXPECT_OK(catalog_bucket_create(t.c, &other, t.a));
+	EXPECT_OK(catalog_bucket(t.c, STR("other"), KV_MAY_BLOCK, t.a, &to));
+	EXPECT_OK(catalog_put(t.c, &t.b, &o, NULL, t.a, &v));
+	EXPECT_OK(get(&t, STR("k"), current, &o));
+	EXPECT_OK(catalog_copy(t.c, &t.b, &o, &to, &copied, NULL, t.a, &v));
+	del(&t, STR("k"), current);
+	EXPECT_OK(retire(&t, UINT64_MAX));
+	EXPECT_OK(catalog_bucket_delete(t.c, &t.b, t.a));
+	EXPECT_OK(retire(&t, UINT64_MAX));
+	EXPECT(spaces(&t) == 2);	/* a dead entry */
+	EXPECT(reap_all(&t) == 0);
+	EXPECT_OK(retire(&t, UINT64_MAX));
+	EXPECT(spaces(&t) == 2);	/* a link */
+	t.b = to;
+	del(&t, STR("copy"), current);
+	EXPECT(reap_all(&t) == 1);
+	t.b.space = space;
+	EXPECT_OK(retire(&t, 1));
+	EXPECT(spaces(&t) == 2);	/* young */
+	EXPECT_OK(retire(&t, UINT64_MAX));
+	EXPECT(spaces(&t) == 1 && rows(&t, 'H') == 0 && rows(&t, 'N') == 0);
+	EXPECT_OK(retire(&t, UINT64_MAX));
+	EXPECT_OK(catalog_bucket_create(t.c, &new, t.a));
+	bed_reload(&t);
+	EXPECT(spaces(&t) == 2 && t.b.space > to.space);
+}
+
+static void
+remove_row(struct bed *t, uint32_t space, struct row_key row)
+{
+	AUTO(kv_batch_free) struct kv_batch *batch = kv_batch_new(space);
+
+	kv_delete(batch, row_str(&row));
+	EXPECT_OK(kv_commit(t->kv, batch));
+}
+
+/* What crashes leave: a bucket half made is one to come, the rest goes. */
+TEST(space_without_a_bucket)
+{
+	static const struct bucket_new new = { .name = STR("bucket"), .org = STR("org"), .location = STR("HERE"), .same_ok = true };
+	AUTO(bed_done) struct bed t = bed_new();
+	uint32_t space = t.b.space;
+
+	remove_row(&t, t.b.space, row_head());
+	EXPECT_OK(retire(&t, UINT64_MAX));
+	EXPECT(spaces(&t) == 1);
+	EXPECT_OK(catalog_bucket_create(t.c, &new, t.a));
+	bed_reload(&t);
+	EXPECT(t.b.space == space);
+	remove_row(&t, t.b.space, row_head());
+	remove_row(&t, KV_SYSTEM_SPACE, row_bucket_name(STR("bucket")));
+	EXPECT_OK(retire(&t, UINT64_MAX));
+	EXPECT(spaces(&t) == 0);
+}
+
 /* More than there are hints: some share one, and must not be taken for each other. */
 TEST(bucket_find_among_many)
 {
