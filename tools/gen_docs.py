@@ -59,7 +59,7 @@ def operators():
     yield "| values | operators |"
     yield "| --- | --- |"
     said = {"STRING": "text; in `Like` and `Arn...`, `*` and `?` are wildcards", "NUMBER": "number", "DATE": "ISO 8601, or seconds since 1970",
-            "BOOL": "true or false", "IP": "address or range, IPv4 or IPv6", "NOTHING": "true: the key is absent; false: it is there"}
+            "BOOL": "true or false", "IP": "address or range, IPv4 or IPv6; `::/0` is every IPv6 address", "NOTHING": "true: the key is absent; false: it is there"}
     for kind, names in kinds.items():
         yield f"| {said[kind]} | {', '.join(names)} |"
 

@@ -19,6 +19,9 @@ struct principal {
 	str name;		/* "coreweave/<uid>", "role/<iss>:<sub>" */
 	str access_key;
 	struct pairs groups;	/* iam:<org>:groups; value unused */
+	/* How they said so, and when, as it was verified: whoever checked the signature fills it in. */
+	enum signed_how { SIGNED_NOT, SIGNED_HEADER, SIGNED_QUERY, SIGNED_FORM } signed_how;
+	uint64_t signed_s;	/* 0: not said */
 };
 
 struct http_head;
@@ -48,9 +51,11 @@ struct access_question {
 	str source_ip;
 	bool tls;
 	str version_id;
+	str copy_source;		/* of a copy: "bucket/key", decoded */
 	const struct pairs *existing_tags;	/* NULL: not known; see access_needs_tags() */
 	const struct pairs *request_tags;
 	enum kv_wait wait;		/* the bucket's policy may have to be read and compiled */
+	bool refusals_only;		/* may it be refused? Only a Deny counts, no Allow is needed */
 };
 /*
  * S3_AccessDenied, or OK; ERR_WOULD_BLOCK. *ret_why (may be NULL): policy and statement that decided, for the audit log;

@@ -98,6 +98,7 @@ struct caller {
 	struct principal who;
 	enum access_role role;
 	str token_id;
+	uint64_t token_expires_ms;	/* 0: never */
 };
 /* S3_InvalidToken if unknown or revoked, S3_ExpiredToken. */
 err access_token_find(struct access *, str token, struct arena *, struct caller *ret);
@@ -124,7 +125,10 @@ struct key_info {
 	uint64_t created_ms, expires_ms;	/* 0: permanent */
 	struct pairs attributes, groups;
 };
-/* The secret ("cwo...") and session token ("" without) are shown here only. Wipe them when they are sent. */
+/*
+ * The secret ("cwo...") and session token ("" without) are shown here only. Wipe them when they are sent. S3_AccessDenied while keys of
+ * the principal are suspended.
+ */
 err access_key_create(struct access *, const struct key_new *, struct arena *, struct key_info *ret,
     struct secret *ret_secret, struct secret *ret_session);
 err access_key_get(struct access *, str org, str id, struct arena *, struct key_info *ret);

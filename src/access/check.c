@@ -85,6 +85,8 @@ ask_own_org(const struct snapshot *now, const struct ask *ask, str *ret_why)
 	const struct statement *s;
 	enum verdict v = org != NULL ? org_ask(org, ask, &policy, &s) : VERDICT_NONE;
 
+	if (v == VERDICT_NONE && ask->question->refusals_only)
+		return ERR_OK;
 	if (v == VERDICT_NONE)
 		return denied(ret_why, "no organization policy allows it");
 	why_say(ret_why, "organization policy", policy->name, s);
@@ -116,10 +118,12 @@ ask_bucket(struct access *a, const struct ask *ask, bool own, str *ret_why)
 	if (b->has_policy && p == NULL)
 		return ERR_WOULD_BLOCK;
 	if (p == NULL || p->state == BUCKET_POLICY_NONE)
-		return own ? ERR_OK : denied(ret_why, "the bucket has no policy");
+		return own || ask->question->refusals_only ? ERR_OK : denied(ret_why, "the bucket has no policy");
 	if (p->state == BUCKET_POLICY_UNREADABLE)
 		return denied(ret_why, "the bucket's policy cannot be read");
 	v = policy_ask(p->policy, ask, &s);
+	if (v == VERDICT_NONE && ask->question->refusals_only)
+		return ERR_OK;
 	if (v == VERDICT_NONE)
 		return denied(ret_why, "the bucket policy does not allow it");
 	why_say(ret_why, "bucket policy", p->policy->name, s);

@@ -168,6 +168,20 @@ key_reload(struct access *a, str org, str id)
 	return ERR_OK;
 }
 
+/* Who may make keys could else walk around the suspension of those they have. Also true of keys that have ended since. */
+static bool
+has_suspended(const struct snapshot *now, const struct key_new *new)
+{
+	for (size_t at = 0; at < KEY_SLOTS; at++)
+		for (unsigned i = 0; now->slot[at] != NULL && i < now->slot[at]->n; i++) {
+			const struct key_info *k = &now->slot[at]->key[i]->info;
+
+			if (k->status == KEY_SUSPENDED && str_eq(k->principal, new->principal) && str_eq(k->org, new->org))
+				return true;
+		}
+	return false;
+}
+
 err_v
 access_key_create(struct access *a, const struct key_new *k, struct arena *arena, struct key_info *ret,
     struct secret *ret_secret, struct secret *ret_session)
@@ -182,6 +196,8 @@ access_key_create(struct access *a, const struct key_new *k, struct arena *arena
 	org = snapshot_org(atomic_load(&a->now), k->org);
 	if (org == NULL)
 		return ERR_NOT_FOUND;
+	if (has_suspended(atomic_load(&a->now), k))
+		return err_s3f(S3_AccessDenied, "The access keys of %.*s are suspended.", STR_FMT(str_sub(k->principal, 0, 200)));
 	if (*org->keys >= ACCESS_KEYS_MAX)
 		return err_errno(EDQUOT, "%u access keys are allowed", ACCESS_KEYS_MAX);
 	TRY(key_new(a, k, b, arena, &info, ret_secret, ret_session));

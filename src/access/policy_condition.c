@@ -7,7 +7,6 @@
 #include <arpa/inet.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
 #include "access/policy.h"
 #include "base/panic.h"
@@ -15,13 +14,20 @@
 #include "http/date.h"
 #include "http/head.h"
 
-/* Room for a value that must be made: a date, a decoded copy source. */
-struct scratch { char text[POLICY_RESOURCE_MAX]; };
+/* Room for a value that must be made: a date, a number. */
+struct scratch { char text[32]; };
+
+static const uint8_t mapped[12] = { 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff };
+
+static bool
+ip_is_v4(const struct ip_range *r)
+{
+	return memcmp(r->addr, mapped, sizeof(mapped)) == 0;
+}
 
 bool
 ip_range_parse(str s, struct ip_range *ret)
 {
-	static const uint8_t mapped[12] = { 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff };
 	str bits_text = s, addr_text = str_take_until(&bits_text, '/');
 	char text[INET6_ADDRSTRLEN + 1];
 	struct ip_range r;
@@ -51,6 +57,9 @@ ip_range_has(const struct ip_range *r, const struct ip_range *addr)
 {
 	unsigned bytes = r->bits / 8, rest = r->bits % 8;
 
+	/* "::/0" means every IPv6 address, not the IPv4 ones that we keep among them. */
+	if (r->bits < 96 && ip_is_v4(addr))
+		return false;
 	if (memcmp(r->addr, addr->addr, bytes) != 0)
 		return false;
 	return rest == 0 || (r->addr[bytes] ^ addr->addr[bytes]) >> (8 - rest) == 0;
@@ -116,27 +125,6 @@ print(struct scratch *s, uint64_t n)
 	return str_n(s->text, (size_t)len);
 }
 
-static str
-copy_source(const struct ask *ask, struct scratch *s)
-{
-	str raw = header(ask, STR("x-amz-copy-source")), pair;
-	size_t n = 0;
-
-	if (str_starts(raw, STR("/")))
-		raw = str_skip(raw, 1);
-	for (size_t i = 0; i < raw.len && n < sizeof(s->text); i++) {
-		char c = raw.p[i];
-
-		pair = str_sub(raw, i + 1, 2);
-		if (c == '%' && pair.len == 2 && hex_decode(pair, &s->text[n]))
-			i += 2;
-		else
-			s->text[n] = c;
-		n++;
-	}
-	return raw.p != NULL ? str_n(s->text, n) : STR_NONE;
-}
-
 /* Does the request make an object? Not if it begins an upload or brings a part of one. */
 static str
 creation(const struct ask *ask)
@@ -150,37 +138,34 @@ creation(const struct ask *ask)
 	return STR("true");
 }
 
+/* Not what headers say, but what was verified: a form may have fields of any name. */
 static str
-auth_type(const struct ask *ask)
+auth_type(const struct principal *who)
 {
-	if (ask->question->who->anonymous)
-		return STR_NONE;
-	if (header(ask, STR("authorization")).p != NULL)
-		return STR("REST-HEADER");
-	return query(ask, STR("X-Amz-Signature")).p != NULL ? STR("REST-QUERY-STRING") : STR("POST");
+	static const str names[] = {
+		[SIGNED_HEADER] = STR("REST-HEADER"), [SIGNED_QUERY] = STR("REST-QUERY-STRING"), [SIGNED_FORM] = STR("POST"),
+	};
+
+	return names[who->signed_how];
 }
 
 static str
 signature_age(const struct ask *ask, struct scratch *s)
 {
-	str date = header(ask, STR("x-amz-date"));
-	uint64_t signed_s;
+	uint64_t signed_ms = ask->question->who->signed_s * 1000;
 
-	if (date.p == NULL)
-		date = query(ask, STR("X-Amz-Date"));
-	if (!date_amz_parse(date, &signed_s))
+	if (signed_ms == 0)
 		return STR_NONE;
-	return print(s, ask->now_ms > signed_s * 1000 ? ask->now_ms - signed_s * 1000 : 0);
+	return print(s, ask->now_ms > signed_ms ? ask->now_ms - signed_ms : 0);
 }
 
+/* Not by strftime(): it looks for a time zone, and allocates. */
 static str
 now_text(const struct ask *ask, struct scratch *s)
 {
-	time_t seconds = (time_t)(ask->now_ms / 1000);
-	struct tm tm;
-
-	gmtime_r(&seconds, &tm);
-	return str_n(s->text, strftime(s->text, sizeof(s->text), "%Y-%m-%dT%H:%M:%SZ", &tm));
+	static_assert(sizeof(s->text) >= DATE_ISO_LEN, "room for a date");
+	date_iso_text(ask->now_ms / 1000 * 1000, s->text);
+	return str_n(s->text, DATE_ISO_LEN);
 }
 
 static str
@@ -200,7 +185,6 @@ nth_name(const struct pairs *pairs, unsigned i)
 
 /* What stands in a header, by key. */
 static const str header_of[COND_COUNT] = {
-	[COND_DIRECTIVE] = STR("x-amz-metadata-directive"),
 	[COND_STORAGE_CLASS] = STR("x-amz-storage-class"),
 	[COND_SSE_C_ALGORITHM] = STR("x-amz-server-side-encryption-customer-algorithm"),
 	[COND_ACL] = STR("x-amz-acl"),
@@ -210,11 +194,18 @@ static const str header_of[COND_COUNT] = {
 	[COND_USER_AGENT] = STR("user-agent"),
 	[COND_REFERER] = STR("referer"),
 };
+/* What stands in the query of a listing; in that of another request it says nothing. */
 static const str query_of[COND_COUNT] = {
 	[COND_PREFIX] = STR("prefix"),
 	[COND_DELIMITER] = STR("delimiter"),
 	[COND_MAX_KEYS] = STR("max-keys"),
 };
+
+static bool
+is_listing(enum action a)
+{
+	return a == ACTION_s3_ListBucket || a == ACTION_s3_ListBucketVersions || a == ACTION_s3_ListBucketMultipartUploads;
+}
 
 /* The i-th value of the key, p == NULL if there is none. */
 static str
@@ -231,7 +222,7 @@ value_at(const struct condition *c, const struct ask *ask, unsigned i, struct sc
 	if (header_of[c->key].p != NULL)
 		return header(ask, header_of[c->key]);
 	if (query_of[c->key].p != NULL)
-		return query(ask, query_of[c->key]);
+		return is_listing(ask->action) ? query(ask, query_of[c->key]) : STR_NONE;
 	switch (c->key) {
 	case COND_PRINCIPAL_ORG:
 	case COND_AWS_ORG:
@@ -243,11 +234,13 @@ value_at(const struct condition *c, const struct ask *ask, unsigned i, struct sc
 	case COND_REQUEST_TAG:
 		return tag(q->request_tags, c->arg);
 	case COND_COPY_SOURCE:
-		return copy_source(ask, s);
+		return q->copy_source;
+	case COND_DIRECTIVE:
+		return q->copy_source.p != NULL ? header(ask, STR("x-amz-metadata-directive")) : STR_NONE;
 	case COND_CREATION:
 		return creation(ask);
 	case COND_AUTH_TYPE:
-		return auth_type(ask);
+		return auth_type(q->who);
 	case COND_SIGNATURE_AGE:
 		return signature_age(ask, s);
 	case COND_SOURCE_IP:

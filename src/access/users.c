@@ -287,6 +287,7 @@ access_token_find(struct access *a, str token, struct arena *arena, struct calle
 		.who = { .org = u.org, .name = u.principal, .access_key = STR(""), .groups = u.groups },
 		.role = u.role,
 		.token_id = t.id,
+		.token_expires_ms = t.expires_ms,
 	};
 	return ERR_OK;
 }

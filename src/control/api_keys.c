@@ -63,11 +63,23 @@ api_key_create(struct api_req *rq)
 	return credentials_new(rq, &new, CREDENTIALS_API);
 }
 
+/* What SDKs fetch again and again by themselves does not outlive the token that they fetch it with. */
+static uint64_t
+container_duration(const struct caller *c)
+{
+	uint64_t now_ms = clock_wall_ms(), left_s;
+
+	if (c->token_expires_ms == 0)
+		return TEMPORARY_S;
+	left_s = c->token_expires_ms > now_ms ? (c->token_expires_ms - now_ms) / 1000 : 0;
+	return left_s == 0 ? 1 : left_s < TEMPORARY_S ? left_s : TEMPORARY_S;
+}
+
 err_v
 api_token_container(struct api_req *rq)
 {
 	struct key_new new = { .org = rq->caller.who.org, .principal = rq->caller.who.name, .groups = rq->caller.who.groups,
-		.duration_s = TEMPORARY_S, .session = KEY_WITH_SESSION };
+		.duration_s = container_duration(&rq->caller), .session = KEY_WITH_SESSION };
 
 	return credentials_new(rq, &new, CREDENTIALS_CONTAINER);
 }

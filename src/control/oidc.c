@@ -81,7 +81,7 @@ easy_done(CURL **c)
 	curl_easy_cleanup(*c);
 }
 
-/* https only, but for providers on this machine. No redirects to other schemes, few of any. */
+/* https only, but for providers on this machine. No redirects. */
 static err
 fetch_json(str url, struct arena *a, json_t **ret)
 {
@@ -129,6 +129,9 @@ fetch_jwks(str issuer, struct arena *a, json_t **ret)
 	    !str_eq(str_c(json_string_value(json_object_get(found, "issuer"))), issuer))
 		return err_errno(EHOSTUNREACH, "the discovery document of %.*s names another issuer or no keys", STR_FMT(issuer));
 	uri = arena_str(a, str_c(json_string_value(json_object_get(found, "jwks_uri"))));
+	/* What listens on this machine is asked for an operator's provider only, not because somebody's document says so. */
+	if (access_issuer_where(uri) == ISSUER_LOOPBACK && access_issuer_where(issuer) != ISSUER_LOOPBACK)
+		return err_errno(EHOSTUNREACH, "%.*s names keys on this machine", STR_FMT(issuer));
 	return fetch_json(uri, a, ret);
 }
 

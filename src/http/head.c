@@ -4,7 +4,7 @@
  * First the bytes are checked line by line (so a broken head is refused before it
  * is whole), then llhttp takes it apart, then the rules that keep two servers from
  * seeing different requests in the same bytes are applied: how the body is
- * framed, and for whom the request is, must be said exactly once.
+ * framed, for whom the request is and who sends it, must be said exactly once.
  */
 #include "http/head.h"
 
@@ -100,7 +100,7 @@ connection_tokens(str list, bool *close, bool *keep)
 
 /* The headers that say where the request ends, whose it is, and what comes after it. */
 struct framing {
-	unsigned lengths, encodings, hosts;
+	unsigned lengths, encodings, hosts, authorizations;
 	bool close, keep, not_chunked, bad_length;
 };
 
@@ -119,6 +119,9 @@ framing_add(struct http_head *h, const struct http_header *f, struct framing *fr
 	case 10:
 		if (str_eq_nocase(f->name, STR("connection")))
 			connection_tokens(f->value, &fr->close, &fr->keep);
+		break;
+	case 13:
+		fr->authorizations += str_eq_nocase(f->name, STR("authorization"));
 		break;
 	case 14:
 		if (!str_eq_nocase(f->name, STR("content-length")))
@@ -157,6 +160,8 @@ framing_check(struct http_head *h, const struct framing *fr)
 		return "more than one Host";
 	if (fr->hosts == 0 && h->minor == 1)
 		return "no Host";
+	if (fr->authorizations > 1)
+		return "more than one Authorization";
 	if (h->minor == 0)
 		h->expect_continue = false;
 	h->keep_alive = !fr->close && (h->minor == 1 || fr->keep);

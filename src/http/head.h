@@ -3,7 +3,7 @@
  *
  * Everything is borrowed from the connection's head buffer and stays good until
  * the response is out. Refused here (400 and close): both Content-Length and
- * Transfer-Encoding, repeated Content-Length or Host, obsolete folding, bare LF,
+ * Transfer-Encoding, repeated Content-Length, Host or Authorization, obsolete folding, bare LF,
  * control bytes, HTTP versions other than 1.0 and 1.1, absent Host in 1.1.
  */
 #pragma once

@@ -103,7 +103,7 @@ conditions_parse(const struct s3_req *rq, enum conditions_of of, struct conditio
 
 	c.has_modified_since = date_http_parse(s3_header(rq, names[of].modified), &c.if_modified_since);
 	c.has_unmodified_since = date_http_parse(s3_header(rq, names[of].unmodified), &c.if_unmodified_since);
-	if (of == CONDITIONS_WRITE && c.if_none_match.p != NULL && !str_eq(c.if_none_match, STR("*")))
+	if ((of == CONDITIONS_WRITE || of == CONDITIONS_RENAME_TARGET) && c.if_none_match.p != NULL && !str_eq(c.if_none_match, STR("*")))
 		return err_s3f(rq->store->dialect == DIALECT_AWS ? S3_NotImplemented : S3_InvalidRequest,
 		    "If-None-Match of a write takes only *.");
 	if (of == CONDITIONS_WRITE && c.if_none_match.p != NULL && c.if_match.p != NULL)

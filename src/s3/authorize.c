@@ -2,7 +2,8 @@
  * authorize.c - which permissions a request needs, and whether its caller has them.
  *
  * Beyond the table: deleting a version needs s3:DeleteObjectVersion as well, tags in the head of an upload need
- * s3:PutObjectTagging, a copy needs its source's permission on the source.
+ * s3:PutObjectTagging, an ETag to be compared needs s3:GetObject, a copy needs its source's permission on the source. Amazon has further
+ * actions where ours are fewer (s3:GetObjectVersion, ...): nobody needs them, but a Deny of them refuses.
  */
 #include "s3/authorize.h"
 
@@ -40,8 +41,10 @@ decided(struct s3_req *rq, err_v e, str why)
 	rq->why = arena_str(rq->arena, why);
 }
 
-err_v
-authorize_action(struct s3_req *rq, const char *action, const struct bucket *bucket, str key, const struct which *which,
+enum ask_for { ASK_ALLOWED, ASK_NOT_REFUSED };
+
+static err
+ask(struct s3_req *rq, enum ask_for what, const char *action, const struct bucket *bucket, str key, const struct which *which,
     const struct pairs *tags)
 {
 	struct pairs existing;
@@ -51,7 +54,7 @@ authorize_action(struct s3_req *rq, const char *action, const struct bucket *buc
 	struct access_question q = {
 		.who = &rq->who, .action = str_c(action), .bucket = bucket != NULL ? bucket->name : rq->bucket_name, .key = key,
 		.target = bucket, .head = rq->head, .source_ip = rq->http->peer, .tls = rq->http->tls,
-		.request_tags = tags, .wait = rq->wait,
+		.request_tags = tags, .wait = rq->wait, .copy_source = rq->copy_source, .refusals_only = what == ASK_NOT_REFUSED,
 	};
 
 	if (which != NULL && which->kind == WHICH_VERSION)
@@ -63,8 +66,46 @@ authorize_action(struct s3_req *rq, const char *action, const struct bucket *buc
 		q.existing_tags = &existing;
 	}
 	e = access_check(rq->store->access, &q, &why);
-	decided(rq, e, why);
+	if (what == ASK_ALLOWED || !err_ok(e))
+		decided(rq, e, why);
 	return e;
+}
+
+err_v
+authorize_action(struct s3_req *rq, const char *action, const struct bucket *bucket, str key, const struct which *which,
+    const struct pairs *tags)
+{
+	return ask(rq, ASK_ALLOWED, action, bucket, key, which, tags);
+}
+
+err_v
+authorize_etag(struct s3_req *rq, str key, const struct which *which, str if_match)
+{
+	if (str_empty(if_match) || str_eq(if_match, STR("*")))
+		return ERR_OK;
+	return authorize_action(rq, "s3:GetObject", &rq->bucket, key, which, NULL);
+}
+
+/* What a policy written for Amazon may deny. NULL: nothing more. */
+static const struct { const char *plain, *version; } amazon_has[OP_COUNT] = {
+	[OP_GetBucketAcl] = { "s3:GetBucketAcl", NULL },
+	[OP_ListObjectVersions] = { "s3:ListBucketVersions", NULL },
+	[OP_GetObject] = { NULL, "s3:GetObjectVersion" },
+	[OP_HeadObject] = { NULL, "s3:GetObjectVersion" },
+	[OP_GetObjectAttributes] = { "s3:GetObjectAttributes", "s3:GetObjectVersionAttributes" },
+	[OP_GetObjectAcl] = { "s3:GetObjectAcl", "s3:GetObjectVersionAcl" },
+	[OP_GetObjectTagging] = { NULL, "s3:GetObjectVersionTagging" },
+	[OP_PutObjectTagging] = { NULL, "s3:PutObjectVersionTagging" },
+	[OP_DeleteObjectTagging] = { NULL, "s3:DeleteObjectVersionTagging" },
+	[OP_RenameObject] = { "s3:RenameObject", NULL },
+};
+
+static err
+not_refused(struct s3_req *rq, const struct bucket *bucket)
+{
+	const char *action = rq->which.kind == WHICH_VERSION ? amazon_has[rq->op].version : amazon_has[rq->op].plain;
+
+	return action != NULL ? ask(rq, ASK_NOT_REFUSED, action, bucket, rq->key, &rq->which, NULL) : ERR_OK;
 }
 
 /* Each action of a list such as "s3:GetObject|s3:PutObject". */
@@ -82,15 +123,13 @@ actions_check(struct s3_req *rq, const char *list, const struct bucket *bucket, 
 	return ERR_OK;
 }
 
-/* Whoever says whose bucket they expect is not served from another's. */
+/* Whoever says whose bucket they expect is not served from another's. Nor told whose it is: they may have no rights in it. */
 static err
 owner_check(struct s3_req *rq, str header, const struct bucket *bucket)
 {
 	str expected = s3_header(rq, header);
 
-	if (expected.p == NULL || str_eq(expected, bucket->org))
-		return ERR_OK;
-	return err_s3f(S3_AccessDenied, "The bucket does not belong to the owner that %.*s names.", STR_FMT(header));
+	return expected.p == NULL || str_eq(expected, bucket->org) ? ERR_OK : err_s3(S3_AccessDenied);
 }
 
 /* ---- the source of a copy ---- */
@@ -132,13 +171,21 @@ source_parse(struct s3_req *rq, str text, str *ret_bucket, struct s3_source *s)
 	return ERR_OK;
 }
 
+/* What it is called; it is looked for when the target is known to be allowed. */
 static err
-source_check(struct s3_req *rq, const char *permission)
+source_name(struct s3_req *rq, str *ret_bucket, struct s3_source *ret)
 {
-	str text = s3_header(rq, STR("x-amz-copy-source")), bucket;
-	struct s3_source *s = ARENA_NEW(rq->arena, struct s3_source);
+	str bucket, slash = STR("/");
 
-	TRY(source_parse(rq, text, &bucket, s));
+	TRY(source_parse(rq, s3_header(rq, STR("x-amz-copy-source")), &bucket, ret));
+	rq->copy_source = arena_join(rq->arena, (str[]){ bucket, slash, ret->key }, 3);
+	*ret_bucket = bucket;
+	return ERR_OK;
+}
+
+static err
+source_check(struct s3_req *rq, const char *permission, str bucket, struct s3_source *s)
+{
 	if (str_eq(bucket, rq->bucket.name)) {
 		s->bucket = rq->bucket;
 	} else {
@@ -155,6 +202,8 @@ source_check(struct s3_req *rq, const char *permission)
 	}
 	TRY(owner_check(rq, STR("x-amz-source-expected-bucket-owner"), &s->bucket));
 	TRY(actions_check(rq, permission, &s->bucket, s->key, &s->which, NULL));
+	if (s->which.kind == WHICH_VERSION)
+		TRY(ask(rq, ASK_NOT_REFUSED, "s3:GetObjectVersion", &s->bucket, s->key, &s->which, NULL));
 	rq->source = s;
 	return ERR_OK;
 }
@@ -172,15 +221,27 @@ sets_tags(struct s3_req *rq)
 	return rq->op != OP_CopyObject || str_eq_nocase(s3_header(rq, STR("x-amz-tagging-directive")), STR("REPLACE"));
 }
 
+static bool
+compares_etag(enum op op)
+{
+	return op == OP_PutObject || op == OP_CopyObject || op == OP_CompleteMultipartUpload || op == OP_DeleteObject;
+}
+
 err_v
 authorize(struct s3_req *rq)
 {
 	const struct operation *op = operation(rq->op);
 	const struct bucket *bucket = rq->bucket.name.p != NULL ? &rq->bucket : NULL;
+	struct s3_source *source = NULL;
+	str source_bucket = STR_NONE;
 	struct pairs tags = { 0 };
 
 	if (bucket != NULL)
 		TRY(owner_check(rq, STR("x-amz-expected-bucket-owner"), bucket));
+	if (rq->op == OP_CopyObject || rq->op == OP_UploadPartCopy) {
+		source = ARENA_NEW(rq->arena, struct s3_source);
+		TRY(source_name(rq, &source_bucket, source));
+	}
 	if (sets_tags(rq)) {
 		TRY(headers_tagging(rq->head, rq->arena, &tags));
 		TRY(authorize_action(rq, "s3:PutObjectTagging", bucket, rq->key, NULL, &tags));
@@ -189,9 +250,10 @@ authorize(struct s3_req *rq)
 		TRY(actions_check(rq, op->permissions, bucket, rq->key, &rq->which, &tags));
 	if (rq->op == OP_DeleteObject && rq->which.kind == WHICH_VERSION)
 		TRY(authorize_action(rq, "s3:DeleteObjectVersion", bucket, rq->key, &rq->which, NULL));
-	if (rq->op == OP_CopyObject || rq->op == OP_UploadPartCopy)
-		TRY(source_check(rq, op->source));
-	return ERR_OK;
+	TRY(not_refused(rq, bucket));
+	if (compares_etag(rq->op))
+		TRY(authorize_etag(rq, rq->key, &rq->which, s3_header(rq, STR("if-match"))));
+	return source != NULL ? source_check(rq, op->source, source_bucket, source) : ERR_OK;
 }
 
 /* What the handler left for the answer would tell what the caller may not know. */
@@ -205,7 +267,7 @@ hidden(struct s3_req *rq)
 err_v
 authorize_missing(struct s3_req *rq, err_v e)
 {
-	const struct bucket *bucket = rq->source != NULL ? &rq->source->bucket : &rq->bucket;
+	const struct bucket *bucket = rq->source_missing ? &rq->source->bucket : &rq->bucket;
 	const char *message;
 	err_v may;
 

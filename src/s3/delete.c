@@ -112,6 +112,7 @@ item_check(struct s3_req *rq, const struct item *item, struct delete_item *ret)
 	TRY(authorize_action(rq, "s3:DeleteObject", &rq->bucket, item->key, &todo.which, NULL));
 	if (item->version_id.p != NULL)
 		TRY(authorize_action(rq, "s3:DeleteObjectVersion", &rq->bucket, item->key, &todo.which, NULL));
+	TRY(authorize_etag(rq, item->key, &todo.which, item->etag));
 	*ret = todo;
 	return ERR_OK;
 }

@@ -199,6 +199,8 @@ request_again(struct s3_req *rq)
 	rq->ndetails = rq->nerror_headers = 0;
 	rq->bucket = (struct bucket){ 0 };
 	rq->source = NULL;
+	rq->copy_source = STR_NONE;
+	rq->source_missing = false;
 	rq->error = 0;
 	rq->decision = AUDIT_NOT_ASKED;
 }

@@ -41,6 +41,7 @@ static err
 source_missing(struct s3_req *rq)
 {
 	s3_detail(rq, "Key", rq->source->key);
+	rq->source_missing = true;
 	return err_s3(S3_NoSuchKey);
 }
 
@@ -57,6 +58,7 @@ object_find_source(struct s3_req *rq, struct object *ret)
 	e = catalog_get(rq->store->catalog, &from->bucket, from->key, &from->which, rq->wait, rq->arena, &o);
 	if (err_is(e, S3_NoSuchKey))
 		return source_missing(rq);
+	rq->source_missing = err_is(e, S3_NoSuchVersion);
 	TRY(e);
 	if (o.delete_marker && from->which.kind == WHICH_CURRENT)
 		return source_missing(rq);

@@ -10,6 +10,7 @@
 #include "base/mem.h"
 #include "base/panic.h"
 #include "base/text.h"
+#include "http/date.h"
 #include "http/xml_out.h"
 #include "s3/answer.h"
 #include "s3/authorize.h"
@@ -198,7 +199,7 @@ success_read(struct form *f)
 
 /* ---- who signed the policy ---- */
 
-struct credential { str access_key, date, region; };
+struct credential { str access_key, date, region; uint64_t time_s; };
 
 static err
 credential_read(struct form *f, struct credential *ret)
@@ -214,8 +215,8 @@ credential_read(struct form *f, struct credential *ret)
 	if (str_empty(c.access_key) || c.date.len != 8 || str_empty(c.region) || !str_eq(service, STR("s3")) ||
 	    !str_eq(end, STR("aws4_request")))
 		return bad_field(f, "x-amz-credential", "X-Amz-Credential must be <access key>/<date>/<region>/s3/aws4_request.");
-	if (!str_starts(field(f, "x-amz-date"), c.date))
-		return bad_field(f, "x-amz-date", "X-Amz-Date is not of the day of X-Amz-Credential.");
+	if (!date_amz_parse(field(f, "x-amz-date"), &c.time_s) || !str_starts(field(f, "x-amz-date"), c.date))
+		return bad_field(f, "x-amz-date", "X-Amz-Date must be yyyyMMdd'T'HHmmss'Z', of the day of X-Amz-Credential.");
 	*ret = c;
 	return ERR_OK;
 }
@@ -241,6 +242,8 @@ signature_check(struct form *f, str policy)
 		s3_detail(rq, "StringToSign", policy);
 		return err_s3(S3_SignatureDoesNotMatch);
 	}
+	who.signed_how = SIGNED_FORM;
+	who.signed_s = c.time_s;
 	rq->who = who;
 	return ERR_OK;
 }
@@ -307,7 +310,7 @@ allowed(struct form *f, const struct pairs *tags)
 	TRY(authorize_action(f->rq, "s3:PutObject", &f->rq->bucket, f->key, NULL, tags));
 	if (tags->n > 0)
 		TRY(authorize_action(f->rq, "s3:PutObjectTagging", &f->rq->bucket, f->key, NULL, tags));
-	return ERR_OK;
+	return authorize_etag(f->rq, f->key, NULL, s3_header(f->rq, STR("if-match")));
 }
 
 /* Nothing counts behind the file, but the body must end, and be what was declared of it. */

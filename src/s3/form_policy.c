@@ -14,7 +14,7 @@
 struct check {
 	str bucket;
 	struct pairs fields;
-	bool covered[FIELDS_MAX];
+	bool covered[FIELDS_MAX], bucket_covered;
 	struct form_limits limits;
 };
 
@@ -68,17 +68,20 @@ starts_all(str field, str text, str prefix)
 	return true;
 }
 
+/* "bucket" is the bucket that is written to, whatever a field of that name says. */
 static err
 condition_field(struct check *c, const char *op, str field, str value)
 {
-	bool prefix = strcmp(op, "starts-with") == 0;
-	str have = str_eq_nocase(field, STR("bucket")) ? c->bucket : STR("");
+	bool prefix = strcmp(op, "starts-with") == 0, is_bucket = str_eq_nocase(field, STR("bucket"));
+	str have = is_bucket ? c->bucket : STR("");
 
+	c->bucket_covered = c->bucket_covered || is_bucket;
 	for (unsigned i = 0; i < c->fields.n; i++) {
 		if (!str_eq_nocase(c->fields.at[i].name, field))
 			continue;
 		c->covered[i] = true;
-		have = c->fields.at[i].value;
+		if (!is_bucket)
+			have = c->fields.at[i].value;
 	}
 	if (prefix ? !starts_all(field, have, value) : !str_eq(have, value))
 		return failed(op, field, value);
@@ -135,6 +138,12 @@ condition_object(struct check *c, json_t *condition)
 }
 
 static err
+not_covered(str field)
+{
+	return err_s3f(S3_AccessDenied, "Invalid according to Policy: Extra input fields: %.*s", STR_FMT(field));
+}
+
+static err
 conditions_check(struct check *c, const json_t *conditions)
 {
 	for (size_t i = 0; i < json_array_size(conditions); i++) {
@@ -149,9 +158,9 @@ conditions_check(struct check *c, const json_t *conditions)
 	}
 	for (unsigned i = 0; i < c->fields.n; i++)
 		if (!c->covered[i] && !str_starts(c->fields.at[i].name, STR("x-ignore-")))
-			return err_s3f(S3_AccessDenied, "Invalid according to Policy: Extra input fields: %.*s",
-			    STR_FMT(c->fields.at[i].name));
-	return ERR_OK;
+			return not_covered(c->fields.at[i].name);
+	/* Else it would be good for every bucket that its signer may write to. */
+	return c->bucket_covered ? ERR_OK : not_covered(STR("bucket"));
 }
 
 err_v

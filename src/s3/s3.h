@@ -56,6 +56,8 @@ struct s3_req {
 	struct aws_body *payload;	/* s3/aws_chunked.h: what the payload was declared to be; NULL: nothing */
 	enum kv_wait wait;		/* KV_NO_WAIT on a loop */
 	struct s3_source *source;	/* x-amz-copy-source, for the two copies; else NULL */
+	str copy_source;		/* the same as policies see it: "bucket/key" */
+	bool source_missing;		/* NoSuchKey, NoSuchVersion are of the source */
 	/* What the answer says if this request fails: see s3_detail(). */
 	struct pair details[S3_DETAILS_MAX], error_headers[S3_DETAILS_MAX];
 	unsigned ndetails, nerror_headers;

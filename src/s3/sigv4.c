@@ -436,9 +436,13 @@ claim_check(struct signing_cache *cache, const struct sigv4_keys *keys, const st
 		return e;
 	}
 	e = signature_check(cache, &secret, head, c, arena, sig);
-	if (!err_ok(e))
+	if (!err_ok(e)) {
 		sig->who = (struct principal){ .anonymous = true };
-	return e;
+		return e;
+	}
+	sig->who.signed_how = sig->presigned ? SIGNED_QUERY : SIGNED_HEADER;
+	sig->who.signed_s = c->time_s;
+	return ERR_OK;
 }
 
 /* ---- which form, if any ---- */

@@ -14,7 +14,7 @@ question(unsigned i, struct arena *arena, struct principal *who)
 {
 	static const char *const heads[] = {
 		"GET /b?prefix=a&max-keys=5&delimiter=/ HTTP/1.1\r\nHost: b\r\nUser-Agent: x\r\n\r\n",
-		"PUT /b/a?uploadId=1 HTTP/1.1\r\nHost: b\r\nx-amz-copy-source: /%2fa%zz%\r\nx-amz-date: 20251124T155900Z\r\n\r\n",
+		"PUT /b/a?uploadId=1 HTTP/1.1\r\nHost: b\r\nIf-None-Match: *\r\n\r\n",
 	};
 	static const char *const actions[] = { "s3:GetObject", "s3:PutObject", "s3:ListBucket", "s3:PutBucketPolicy" };
 	static struct pair names[2] = { { STR("a"), STR("b") }, { STR("team"), STR("") } };
@@ -25,9 +25,10 @@ question(unsigned i, struct arena *arena, struct principal *who)
 
 	CLAIM(http_head_parse(str_c(heads[i % 2]), arena, head, &len, &why) == HTTP_PARSE_DONE);
 	*who = (struct principal){ .anonymous = i % 3 == 0, .org = STR("aaaaaa"), .name = STR("coreweave/u"), .access_key = STR("CWA"),
-	    .groups = tags };
+	    .groups = tags, .signed_how = SIGNED_QUERY, .signed_s = 1764000000 };
 	return (struct access_question){ .who = who, .action = str_c(actions[i % COUNT(actions)]), .head = head,
 	    .source_ip = i % 2 ? STR("10.0.0.1") : STR("::1"), .tls = i % 2, .version_id = i % 4 ? STR("v") : STR_NONE,
+	    .copy_source = i % 2 ? STR("src/k") : STR_NONE,
 	    .existing_tags = i % 2 ? &tags : NULL, .request_tags = &tags };
 }
 

@@ -281,7 +281,7 @@ class World:
                     "x-amz-date": now.strftime("%Y%m%dT%H%M%SZ")}
             policy = base64.b64encode(json.dumps({
                 "expiration": (now + datetime.timedelta(minutes=5)).strftime("%Y-%m-%dT%H:%M:%S.000Z"),
-                "conditions": [["starts-with", "$key", ""], *({n: v} for n, v in more.items())]}).encode()).decode()
+                "conditions": [["starts-with", "$key", ""], {"bucket": "target"}, *({n: v} for n, v in more.items())]}).encode()).decode()
             signing = ("AWS4" + key[1]).encode()
             for part in (day, region, "s3", "aws4_request"):
                 signing = mac(signing, part).digest()

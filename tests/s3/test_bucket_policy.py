@@ -238,7 +238,7 @@ def test_what_may_not_be_seen_is_not_told_apart(world):
 def test_what_may_not_be_seen_in_a_list_of_deletes(world):
     body = b'<Delete><Object><Key>none</Key><ETag>"a"</ETag></Object></Delete>'
     headers = {"Content-MD5": base64.b64encode(hashlib.md5(body).digest()).decode()}
-    for actions, code in ((["s3:DeleteObject"], b"AccessDenied"), (["s3:DeleteObject", "s3:ListBucket"], b"NoSuchKey")):
+    for actions, code in ((["s3:DeleteObject"], b"AccessDenied"), (["s3:DeleteObject", "s3:GetObject", "s3:ListBucket"], b"NoSuchKey")):
         world.set({"Action": actions})
         answer = Request(world.store, "POST", f"/{BUCKET}", "delete=", headers=headers, body=body).send()
         assert answer.status == 200 and b"<Code>" + code + b"</Code>" in answer.body, answer

@@ -42,14 +42,14 @@ def post(store, bucket, body, kind="multipart/form-data; boundary=----b0undary")
     return answer
 
 
-def signed(store, fields, conditions, minutes=10, secret=None, algorithm="AWS4-HMAC-SHA256", day=None):
+def signed(store, fields, conditions, minutes=10, secret=None, algorithm="AWS4-HMAC-SHA256", day=None, bucket=[["starts-with", "$bucket", ""]]):
     """Fields and a policy with these conditions, signed as Amazon describes."""
     now = datetime.datetime.now(datetime.timezone.utc)
     day = day or now.strftime("%Y%m%d")
     more = {"x-amz-algorithm": algorithm, "x-amz-credential": f"{store.key}/{day}/nowhere/s3/aws4_request",
             "x-amz-date": now.strftime("%Y%m%dT%H%M%SZ")}
     document = {"expiration": (now + datetime.timedelta(minutes=minutes)).strftime("%Y-%m-%dT%H:%M:%S.000Z"),
-                "conditions": conditions + [{n: v} for n, v in more.items()]}
+                "conditions": conditions + bucket + [{n: v} for n, v in more.items()]}
     policy = base64.b64encode(json.dumps(document).encode()).decode()
     key = ("AWS4" + (secret or store.secret)).encode()
     for part in (day, "nowhere", "s3", "aws4_request"):
@@ -158,6 +158,15 @@ def test_conditions(store, raw, bucket, conditions, good):
         refused(answer, 403, "AccessDenied")
         assert b"Invalid according to Policy" in answer.body
         assert raw.call("GET", bucket, "up/k").status == 404
+
+
+def test_another_bucket(store, raw, bucket):
+    """A signed form is good for the bucket that its policy names: not for another one by a field that says so, and for none if it names none."""
+    fields = [("key", "k"), ("bucket", "uploads")]
+    refused(post(store, bucket, encode(signed(store, fields, [ANY], bucket=[{"bucket": "uploads"}]))), 403, "AccessDenied")
+    answer = refused(post(store, bucket, encode(signed(store, fields[:1], [ANY], bucket=[]))), 403, "AccessDenied")
+    assert b"Extra input fields: bucket" in answer.body and raw.call("GET", bucket, "k").status == 404
+    assert post(store, bucket, encode(signed(store, fields, [ANY], bucket=[{"bucket": bucket}]))).status == 204
 
 
 def test_extra_field(store, bucket):

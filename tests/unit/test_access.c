@@ -194,7 +194,7 @@ TEST(key_suspend_and_revoke)
 	str org = f.first.org.id;
 	struct secret none;
 	struct key_info a = make_key(&f, (struct key_new){ 0 }, &none), b = make_key(&f, (struct key_new){ 0 }, &none);
-	struct key_info c = make_key(&f, (struct key_new){ .principal = STR("coreweave/carol") }, &none);
+	struct key_info c = make_key(&f, (struct key_new){ .principal = STR("coreweave/carol") }, &none), c2;
 	unsigned n;
 
 	EXPECT_OK(access_key_set_status(f.access, org, STR("coreweave/bob"), KEY_SUSPENDED));
@@ -202,6 +202,8 @@ TEST(key_suspend_and_revoke)
 	EXPECT_ERR("suspended too", find(&f, b.id, STR_NONE), S3_AccessDenied);
 	EXPECT_ERR("another's", find(&f, c.id, STR_NONE), 0);
 	reopen(&f);
+	EXPECT_ERR("no new ones", access_key_create(f.access, &(struct key_new){ .org = org, .principal = STR("coreweave/bob") }, f.mem,
+	    &c2, &none, &none), S3_AccessDenied);
 	EXPECT_ERR("still", find(&f, a.id, STR_NONE), S3_AccessDenied);
 	EXPECT_OK(access_key_set_status(f.access, org, STR("coreweave/bob"), KEY_ACTIVE));
 	EXPECT_ERR("active", find(&f, a.id, STR_NONE), 0);
@@ -855,6 +857,8 @@ TEST(readers_while_all_changes)
 		EXPECT_ERR("visible at once", find(&f, key.id, STR_NONE), i % 2 ? S3_AccessDenied : 0);
 		if (i % 3 == 0)
 			EXPECT_OK(access_key_revoke_principal(f.access, f.first.org.id, STR("coreweave/bob"), &n));
+		else if (i % 2)
+			EXPECT_OK(access_key_set_status(f.access, f.first.org.id, STR("coreweave/bob"), KEY_ACTIVE));
 		EXPECT_OK(cache_fill(f.access, &r.bucket, KV_MAY_BLOCK));
 	}
 	r.stop = true;

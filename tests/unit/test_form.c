@@ -109,13 +109,14 @@ TEST(form_broken)
 }
 
 #define EXPIRES "\"expiration\": \"2026-11-25T00:00:00.000Z\", "
-#define ALL_OF(list) "{" EXPIRES "\"conditions\": [" list "]}"
+#define OF_BUCKET "[\"starts-with\", \"$bucket\", \"\"]"
+#define ALL_OF(list) "{" EXPIRES "\"conditions\": [" list "," OF_BUCKET "]}"
 #define ANY_TYPE "[\"starts-with\", \"$content-type\", \"\"]"
 
 TEST(form_policy)
 {
 	static struct pair fields[] = { { STR("key"), STR("user/eric/x") }, { STR("content-type"), STR("image/a, image/b") },
-	    { STR("x-ignore-me"), STR("1") } };
+	    { STR("x-ignore-me"), STR("1") }, { STR("bucket"), STR("c") } };		/* the bucket is b, whatever a field says */
 	static const struct { const char *json; int want; } cases[] = {
 		{ ALL_OF("[\"starts-with\", \"$key\", \"user/\"], [\"starts-with\", \"$Content-Type\", \"image/\"]"), 0 },
 		{ ALL_OF("[\"eq\", \"$key\", \"user/eric/x\"], {\"content-type\": \"image/a, image/b\"}"), 0 },
@@ -123,6 +124,7 @@ TEST(form_policy)
 		{ ALL_OF("[\"eq\", \"$key\", \"user/eric/x\"], " ANY_TYPE ", {\"bucket\": \"c\"}"),
 		    S3_AccessDenied },
 		{ ALL_OF("[\"starts-with\", \"$key\", \"user/\"]"), S3_AccessDenied },
+		{ "{" EXPIRES "\"conditions\": [[\"starts-with\", \"$key\", \"user/\"], " ANY_TYPE "]}", S3_AccessDenied },
 		{ ALL_OF("[\"eq\", \"$key\", \"user/\"], " ANY_TYPE), S3_AccessDenied },
 		{ ALL_OF("[\"starts-with\", \"$key\", \"\"], [\"starts-with\", \"$content-type\", \"image/a\"]"),
 		    S3_AccessDenied },
@@ -154,10 +156,10 @@ TEST(form_policy_sizes)
 {
 	struct form_limits limits = { 7, 7 };
 
-	EXPECT_OK(form_policy_check(STR("{" EXPIRES "\"conditions\": [[\"content-length-range\", 1, 100], "
-	    "[\"content-length-range\", \"10\", 50]]}"), STR("b"), (struct pairs){ 0 }, 0, &limits));
+	EXPECT_OK(form_policy_check(STR(ALL_OF("[\"content-length-range\", 1, 100], [\"content-length-range\", \"10\", 50]")), STR("b"),
+	    (struct pairs){ 0 }, 0, &limits));
 	EXPECT_EQ("the tightest counts", limits.size_min, 10);
 	EXPECT_EQ("the tightest counts", limits.size_max, 50);
-	EXPECT_OK(form_policy_check(STR(ALL_OF("")), STR("b"), (struct pairs){ 0 }, 0, &limits));
+	EXPECT_OK(form_policy_check(STR(ALL_OF("{}")), STR("b"), (struct pairs){ 0 }, 0, &limits));
 	EXPECT_EQ("no limit", limits.size_max, UINT64_MAX);
 }

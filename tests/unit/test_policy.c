@@ -346,7 +346,7 @@ TEST(actions_and_resources)
 	}
 }
 
-/* Question 0: alice lists; 1: alice puts; 2: anonymous gets. */
+/* Question 0: alice lists; 1: alice copies; 2: anonymous gets; 3: alice posts a form, whose fields and query say what they mean nowhere. */
 static const struct { const char *condition; int question, want; } conditions[] = {
 	{ "'StringEquals':{'s3:prefix':'home/'}", 0, 1 },
 	{ "'StringEquals':{'s3:prefix':'Home/'}", 0, 0 },
@@ -380,7 +380,10 @@ static const struct { const char *condition; int question, want; } conditions[] 
 	{ "'IpAddress':{'aws:SourceIp':'10.1.0.0/16'}", 0, 1 }, { "'IpAddress':{'aws:SourceIp':'10.2.0.0/16'}", 0, 0 },
 	{ "'NotIpAddress':{'aws:SourceIp':['10.2.0.0/16','10.1.2.3']}", 0, 0 }, { "'IpAddress':{'aws:SourceIp':'10.1.2.3/32'}", 0, 1 },
 	{ "'IpAddress':{'aws:SourceIp':'2001:db8::/33'}", 1, 1 }, { "'IpAddress':{'aws:SourceIp':'0.0.0.0/0'}", 1, 0 },
-	{ "'IpAddress':{'aws:SourceIp':'::/0'}", 0, 1 }, { "'NotIpAddress':{'aws:SourceIp':'10.0.0.0/8'}", 2, 1 },
+	{ "'IpAddress':{'aws:SourceIp':'::/0'}", 0, 0 }, { "'IpAddress':{'aws:SourceIp':'::/0'}", 1, 1 },
+	{ "'NotIpAddress':{'aws:SourceIp':'::/0'}", 0, 1 }, { "'IpAddress':{'aws:SourceIp':'::ffff:10.0.0.0/104'}", 0, 1 },
+	{ "'IpAddress':{'aws:SourceIp':'::/95'}", 0, 0 }, { "'IpAddress':{'aws:SourceIp':'10.0.0.0/8'}", 3, 1 },
+	{ "'NotIpAddress':{'aws:SourceIp':'10.0.0.0/8'}", 2, 1 },
 	{ "'Null':{'s3:prefix':'true'}", 0, 0 }, { "'Null':{'s3:prefix':'false'}", 0, 1 },
 	{ "'Null':{'s3:prefix':true}", 1, 1 }, { "'Null':{'s3:prefix':['true','false']}", 1, 1 },
 	{ "'StringEquals':{'cw:PrincipalOrgID':'ab1cd2'}", 0, 1 }, { "'StringEquals':{'cw:principalorgid':['x','y']}", 0, 0 },
@@ -402,7 +405,12 @@ static const struct { const char *condition; int question, want; } conditions[] 
 	{ "'StringEquals':{'s3:VersionId':'v7'}", 1, 1 }, { "'Null':{'s3:VersionId':'true'}", 0, 1 },
 	{ "'StringLike':{'s3:x-amz-copy-source':'src/a b/*'}", 1, 1 }, { "'StringEquals':{'s3:x-amz-storage-class':'STANDARD_IA'}", 1, 1 },
 	{ "'StringEquals':{'s3:x-amz-server-side-encryption-customer-algorithm':'AES256'}", 1, 1 },
-	{ "'StringEquals':{'s3:x-amz-metadata-directive':'COPY'}", 1, 0 }, { "'StringEquals':{'s3:x-amz-acl':'private'}", 1, 1 },
+	{ "'StringEquals':{'s3:x-amz-metadata-directive':'COPY'}", 1, 1 },
+	/* what a request says where it means nothing */
+	{ "'Null':{'s3:prefix':'true','s3:max-keys':'true','s3:delimiter':'true'}", 3, 1 },
+	{ "'Null':{'s3:x-amz-copy-source':'true','s3:x-amz-metadata-directive':'true'}", 3, 1 },
+	{ "'StringEquals':{'s3:authType':'POST'},'Null':{'s3:signatureAge':'false'}", 3, 1 },
+	{ "'NumericLessThan':{'s3:signatureAge':60001}", 3, 0 }, { "'StringEquals':{'s3:x-amz-acl':'private'}", 1, 1 },
 	{ "'StringEquals':{'s3:if-none-match':'*'}", 1, 1 }, { "'Null':{'s3:if-match':'true'}", 1, 1 },
 	{ "'Bool':{'s3:ObjectCreationOperation':'true'}", 1, 1 }, { "'Null':{'s3:ObjectCreationOperation':'true'}", 0, 1 },
 	{ "'StringEquals':{'s3:x-amz-content-sha256':'UNSIGNED-PAYLOAD'}", 1, 1 },
@@ -416,17 +424,28 @@ TEST(condition_table)
 	static const struct pair tags[] = { { STR("team"), STR("red") }, { STR("stage"), STR("") } };
 	static const struct pair existing[] = { { STR("secret"), STR("yes") } };
 	const struct pairs request_tags = { (struct pair *)tags, 2 }, existing_tags = { (struct pair *)existing, 1 };
+	struct principal lister = alice, signer = alice, poster = alice;
 	const struct access_question questions[] = {
-		{ .who = &alice, .action = STR("s3:ListBucket"), .source_ip = STR("10.1.2.3"), .tls = true,
-		    .head = head_of("GET /b?prefix=home/&delimiter=/&max-keys=10&X-Amz-Signature=0 HTTP/1.1\r\n") },
-		{ .who = &alice, .action = STR("s3:PutObject"), .source_ip = STR("2001:db8::1"), .version_id = STR("v7"),
-		    .request_tags = &request_tags, .existing_tags = &existing_tags,
-		    .head = head_of("PUT /b/k HTTP/1.1\r\nAuthorization: AWS4\r\nx-amz-date: 20251124T155900Z\r\nIf-None-Match: *\r\n"
-			"x-amz-copy-source: /src/a%20b/c\r\nx-amz-storage-class: STANDARD_IA\r\nx-amz-acl: private\r\n"
+		{ .who = &lister, .action = STR("s3:ListBucket"), .source_ip = STR("10.1.2.3"), .tls = true,
+		    .head = head_of("GET /b?prefix=home/&delimiter=/&max-keys=10 HTTP/1.1\r\n") },
+		{ .who = &signer, .action = STR("s3:PutObject"), .source_ip = STR("2001:db8::1"), .version_id = STR("v7"),
+		    .request_tags = &request_tags, .existing_tags = &existing_tags, .copy_source = STR("src/a b/c"),
+		    .head = head_of("PUT /b/k HTTP/1.1\r\nIf-None-Match: *\r\n"
+			"x-amz-metadata-directive: COPY\r\nx-amz-storage-class: STANDARD_IA\r\nx-amz-acl: private\r\n"
 			"x-amz-content-sha256: UNSIGNED-PAYLOAD\r\nx-amz-server-side-encryption-customer-algorithm: AES256\r\n"
 			"User-Agent: aws-cli/2\r\n") },
 		{ .who = &anyone, .action = STR("s3:GetObject"), .head = head_of("GET /b/k HTTP/1.1\r\nReferer: https://x/y\r\n") },
+		{ .who = &poster, .action = STR("s3:PutObject"), .source_ip = STR("::ffff:10.1.2.3"),
+		    .head = head_of("POST /b?prefix=home/&delimiter=/&max-keys=1 HTTP/1.1\r\nAuthorization: AWS4\r\n"
+			"x-amz-date: 20251124T155959Z\r\n"
+			"x-amz-copy-source: src/a\r\nx-amz-metadata-directive: COPY\r\n") },
 	};
+
+	lister.signed_how = SIGNED_QUERY;
+	signer.signed_how = SIGNED_HEADER;
+	signer.signed_s = 1764000000 - 60;
+	poster.signed_how = SIGNED_FORM;
+	poster.signed_s = 1764000000 - 61;
 
 	for (size_t i = 0; i < COUNT(conditions); i++) {
 		const char *json = arena_fmt(mem, "{'Statement':{'Effect':'Allow','Principal':'*','Action':'s3:*','Resource':'*',"

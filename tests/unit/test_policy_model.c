@@ -125,11 +125,12 @@ ref_list(json_t *list, const char *value, bool nocase)
 static size_t
 ref_values(const char *key, const struct asked *q, const char *ret[4])
 {
+	bool lists = strcmp(q->action, "s3:ListBucket") == 0;
 	size_t n = 0;
 
-	if (strcmp(key, "s3:prefix") == 0 && q->prefix != NULL)
+	if (strcmp(key, "s3:prefix") == 0 && lists && q->prefix != NULL)
 		ret[n++] = q->prefix;
-	if (strcmp(key, "s3:max-keys") == 0 && q->max_keys != NULL)
+	if (strcmp(key, "s3:max-keys") == 0 && lists && q->max_keys != NULL)
 		ret[n++] = q->max_keys;
 	if (strcmp(key, "aws:UserAgent") == 0 && q->agent != NULL)
 		ret[n++] = q->agent;
