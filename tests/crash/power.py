@@ -200,6 +200,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--cuts", type=int, default=1000)
     parser.add_argument("--minutes", type=float, help="end then, however many cuts are left")
+    parser.add_argument("--load", type=float, default=1.0, help="seconds of load before a cut, at most")
     parser.add_argument("--kinds", default="ext4,xfs")
     parser.add_argument("--seed", default=str(int(time.time())))
     parser.add_argument("--build", default="build")
@@ -212,7 +213,8 @@ def main():
     totals, began = [], time.monotonic()
     for n, kind in enumerate(kinds):
         until = began + 60 * arguments.minutes * (n + 1) / len(kinds) if arguments.minutes else None
-        totals.append(campaign(kind, arguments.cuts // len(kinds), arguments.seed, arguments.build, until=until))
+        totals.append(campaign(kind, arguments.cuts // len(kinds), arguments.seed, arguments.build, until=until,
+                               seconds=(arguments.load / 20, arguments.load)))
     for total in totals:
         print("\n".join(total["faults"][:10]))
         print(f"{total['kind']}: {total['cuts']} cuts, {total['operations']} acknowledged operations, {total['keys']} keys compared, "
