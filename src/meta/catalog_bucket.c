@@ -30,7 +30,7 @@ read_head(struct catalog *c, uint32_t space, enum kv_wait wait, struct arena *a,
 	struct row_key row = row_head();
 	str raw;
 
-	TRY(kv_get(c->kv, space, row_str(&row), wait, a, &raw));
+	TRY(kv_get_hot(c->kv, space, row_str(&row), wait, a, &raw));
 	return record_bucket_read(raw, ret);
 }
 

@@ -70,6 +70,17 @@ kv_get(struct kv *kv, uint32_t space, str key, enum kv_wait wait, struct arena *
 	return kv->ops->get(kv, kv_full_str(&full), wait, a, ret);
 }
 
+err_v
+kv_get_hot(struct kv *kv, uint32_t space, str key, enum kv_wait wait, struct arena *a, str *ret)
+{
+	struct kv_full full;
+
+	CHECK_OBJ(kv, KV_MAGIC);
+	if (wait != KV_NO_WAIT || kv->ops->get_hot == NULL || str_empty(key) || !kv_full(space, key, &full))
+		return kv_get(kv, space, key, wait, a, ret);
+	return kv->ops->get_hot(kv, kv_full_str(&full), a, ret);
+}
+
 static err_v
 scan(struct kv *kv, uint32_t space, str from, str to, enum kv_keep keep, struct kv_iter **ret)
 {

@@ -49,6 +49,12 @@ void kv_close(struct kv **);
 err kv_get(struct kv *, uint32_t space, str key, enum kv_wait, struct arena *, str *ret);
 
 /*
+ * The same, for a row that many requests read and few change: with KV_NO_WAIT the engine may have it closer at hand. A commit is seen by
+ * whatever is read after it, on every thread, as with kv_get. Not for counters (kv_add).
+ */
+err kv_get_hot(struct kv *, uint32_t space, str key, enum kv_wait, struct arena *, str *ret);
+
+/*
  * A consistent scan: it sees the map as it was when it was opened. Keys in
  * [from, to); to = STR_NONE: to the end of the space. Borrowed strings are good
  * until the next call on the iterator.

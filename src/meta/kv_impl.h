@@ -70,6 +70,8 @@ struct kv_ops {
 	void (*close)(struct kv *);
 
 	err_v (*get)(struct kv *, str full, enum kv_wait, struct arena *, str *ret);
+	/* With KV_NO_WAIT. NULL: get() is as good. */
+	err_v (*get_hot)(struct kv *, str full, struct arena *, str *ret);
 
 	/* from <= to. Begins with kv_iter_init(). */
 	err_v (*scan)(struct kv *, const struct kv_full *from, const struct kv_full *to, enum kv_keep, struct kv_iter **ret);

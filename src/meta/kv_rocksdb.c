@@ -238,13 +238,27 @@ hash(uint64_t h, str s)
 	return h;
 }
 
+uint32_t
+rocks_stripe(const struct rocks *r, str full)
+{
+	return ROCKS_GATES + (uint32_t)(hash(r->seed, full) % ROCKS_STRIPES);
+}
+
+uint32_t
+rocks_gate(const struct rocks *r, str full)
+{
+	return (uint32_t)(hash(r->seed, str_sub(full, 0, KV_SPACE_LEN)) % ROCKS_GATES);
+}
+
 /* Into ret, sorted; room for BATCH_STRIPES + 1. */
 static size_t
 stripes_for(const struct rocks *r, const struct kv_batch *b, struct stripe *ret)
 {
+	struct kv_full space;
 	size_t n = 1;
 
-	ret[0] = (struct stripe){ (uint32_t)(hash(r->seed, str_n(&b->space, sizeof(b->space))) % ROCKS_GATES), STRIPE_SHARED };
+	(void)kv_full(b->space, STR_NONE, &space);
+	ret[0] = (struct stripe){ rocks_gate(r, kv_full_str(&space)), STRIPE_SHARED };
 	for (size_t i = 0; i < b->n && !b->has_range; i++) {
 		const struct kv_op *op = &b->op[i];
 
@@ -252,7 +266,7 @@ stripes_for(const struct rocks *r, const struct kv_batch *b, struct stripe *ret)
 			continue;
 		if (n > BATCH_STRIPES)
 			break;
-		ret[n++] = (struct stripe){ ROCKS_GATES + (uint32_t)(hash(r->seed, op->key) % ROCKS_STRIPES),
+		ret[n++] = (struct stripe){ rocks_stripe(r, op->key),
 			kv_op_is_expectation(op->kind) ? STRIPE_SHARED : STRIPE_EXCLUSIVE };
 	}
 	if (b->has_range || n > BATCH_STRIPES) {
@@ -415,7 +429,9 @@ rocks_commit(struct kv *kv, const struct kv_batch *b)
 	TRY(refuse_if_poisoned(r));
 	n = stripes_for(r, b, stripe);
 	stripes_take(r->stripes, stripe, n);
+	rocks_turn(r, stripe, n);
 	e = commit_held(r, b);
+	rocks_turn(r, stripe, n);
 	stripes_drop(r->stripes, stripe, n);
 	if (err_ok(e))
 		atomic_fetch_add(&r->commits, 1);
@@ -478,6 +494,7 @@ const struct kv_ops kv_rocksdb_ops = {
 	.open = rocks_open,
 	.close = rocks_close,
 	.get = rocks_get,
+	.get_hot = rocks_get_hot,
 	.scan = rocks_scan,
 	.iter_valid = rocks_iter_valid,
 	.iter_key = rocks_iter_key,

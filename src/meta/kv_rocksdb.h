@@ -26,6 +26,8 @@ struct rocks {
 	rocksdb_writeoptions_t *write;
 	struct stripes *stripes;
 	uint64_t seed;			/* of the hash of keys: nobody can aim at a stripe */
+	uint64_t serial;		/* of all stores that this process has opened */
+	atomic_uint_fast64_t *version;	/* of each stripe: kv_rocksdb_hot.c */
 	atomic_int iterators;
 	atomic_uint_fast64_t commits, conflicts, flushes;
 
@@ -47,6 +49,15 @@ rocks_of(struct kv *kv)
 {
 	return (struct rocks *)kv;
 }
+
+/* kv_rocksdb.c: the stripes of a full key, and of its space. */
+uint32_t rocks_stripe(const struct rocks *, str full);
+uint32_t rocks_gate(const struct rocks *, str full);
+
+/* kv_rocksdb_hot.c */
+err rocks_get_hot(struct kv *, str full, struct arena *, str *ret);
+/* Once when the stripes of a batch have been taken, once before they are dropped. */
+void rocks_turn(struct rocks *, const struct stripe *, size_t n);
 
 /* kv_rocksdb.c: an empty commit, to see whether there is room again. */
 void rocks_probe(struct rocks *);

@@ -156,10 +156,13 @@ rocks_free(struct rocks *r)
 	if (r->dir_fd >= 0)
 		close(r->dir_fd);
 	stripes_free(&r->stripes);
+	free(r->version);
 	lock_done(&r->lock);
 	r->base.magic = 0;
 	free(r);
 }
+
+static atomic_uint_fast64_t serials;
 
 static struct rocks *
 rocks_new(str dir)
@@ -170,6 +173,8 @@ rocks_new(str dir)
 	memcpy(r->dir, dir.p, dir.len);
 	r->dir_fd = -1;
 	r->stripes = stripes_new(ROCKS_GATES + ROCKS_STRIPES, LOCK_KEY);
+	r->version = mem_alloc((ROCKS_GATES + ROCKS_STRIPES) * sizeof(*r->version));
+	r->serial = 1 + atomic_fetch_add(&serials, 1);
 	lock_init(&r->lock, LOCK_ENGINE);
 	if (getrandom(&r->seed, sizeof(r->seed), 0) != sizeof(r->seed))
 		PANIC("getrandom");

@@ -313,3 +313,55 @@ scans_see_whole_batches(struct kv_env *e, struct crew *c)
 	work_end(t, THREADS);
 }
 TEST(scans_see_whole_batches) { each(scans_see_whole_batches); }
+
+/* Whatever anyone has read, or been told is committed, nobody reads an older value afterwards: neither of a row that is kept at hand. */
+static void *
+reading_hot(void *arg)
+{
+	struct crew *c = arg;
+	AUTO(arena_free) struct arena *a = arena_new(4096, 1 << 20);
+	uint64_t n;
+	str v;
+
+	while (!atomic_load(&c->stop)) {
+		int before = atomic_load(&c->next), now;
+
+		/* Now and then past what is kept. */
+		EXPECT_OK((before % 8 == 7 ? kv_get : kv_get_hot)(c->kv, 1, STR("H"), KV_NO_WAIT, a, &v));
+		EXPECT(str_u64(v, &n));
+		now = (int)n;
+		EXPECT(now >= before);
+		atomic_fetch_add(&c->wins, now == before);
+		while (before < now && !atomic_compare_exchange_weak(&c->next, &before, now))
+			;
+		arena_reset(a);
+	}
+	return NULL;
+}
+
+static void
+hot_rows_are_new(struct kv_env *e, struct crew *c)
+{
+	pthread_t t[THREADS];
+
+	EXPECT_OK(put1(e->kv, 1, STR("H"), STR("0")));
+	work_start(reading_hot, c, t, THREADS);
+	for (int i = 1; i <= 300; i++) {
+		AUTO(kv_batch_free) struct kv_batch *b = kv_batch_new(1);
+
+		/* The second form has the space to itself. */
+		if (i % 3 == 0)
+			kv_delete_range(b, STR("x"), STR("y"));
+		kv_put(b, STR("H"), arena_fmt(e->arena, "%d", i));
+		EXPECT_OK(kv_commit(e->kv, b));
+		EXPECT(atomic_load(&c->next) <= i);
+		if (atomic_load(&c->next) < i)
+			atomic_store(&c->next, i);
+		if (i % 8 == 0)
+			usleep(2000);
+	}
+	atomic_store(&c->stop, 1);
+	work_end(t, THREADS);
+	EXPECT(atomic_load(&c->wins) > 0);
+}
+TEST(hot_rows_are_new) { each(hot_rows_are_new); }
