@@ -34,7 +34,8 @@ str_eq(str a, str b)
 /* memcmp order, shorter first on a tie: the order of the index. */
 int str_cmp(str a, str b);
 /* ASCII letters compare without case: header names and the like. */
-bool str_eq_nocase(str a, str b);
+bool str_same_nocase(const char *a, const char *b, size_t len);
+static inline bool str_eq_nocase(str a, str b) { return a.len == b.len && str_same_nocase(a.p, b.p, a.len); }
 bool str_starts(str s, str prefix);
 bool str_starts_nocase(str s, str prefix);
 bool str_ends(str s, str suffix);

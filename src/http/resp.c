@@ -74,11 +74,15 @@ resp_head_sent_ns(const struct resp *r)
 	return r->head_sent_ns;
 }
 
-/* A line feed in a value would begin a header that nobody meant. */
+/* A line feed in a value would begin a header that nobody meant. Without a branch, so that compilers look at many bytes at once. */
 static bool
 breaks_line(str s)
 {
-	return str_find(s, '\n') >= 0 || str_find(s, '\r') >= 0 || str_find(s, '\0') >= 0;
+	unsigned char any = 0;
+
+	for (size_t i = 0; i < s.len; i++)
+		any |= (unsigned char)((s.p[i] == '\n') | (s.p[i] == '\r') | (s.p[i] == '\0'));
+	return any != 0;
 }
 
 void

@@ -298,14 +298,16 @@ err_v
 record_pairs_read(str bytes, const char *what, const struct pair_fields *f, struct arena *a,
     struct pairs *ret_headers, struct pairs *ret_metadata, struct pairs *ret_tags)
 {
-	struct { unsigned field; struct pairs *ret; unsigned n; } lists[] = {
-		{ f->header, ret_headers, 0 }, { f->metadata, ret_metadata, 0 }, { f->tag, ret_tags, 0 },
+	struct { unsigned field; struct pairs *ret; unsigned n; str from; } lists[] = {
+		{ f->header, ret_headers, 0, STR_NONE }, { f->metadata, ret_metadata, 0, STR_NONE }, { f->tag, ret_tags, 0, STR_NONE },
 	};
-	struct wire w;
+	struct wire w = wire_of(bytes);
 
-	for (w = wire_of(bytes); wire_next(&w);)
+	/* How many of each, and where the first of them begins. */
+	for (str at = w.rest; wire_next(&w); at = w.rest)
 		for (unsigned i = 0; i < 3; i++)
-			lists[i].n += w.field == lists[i].field;
+			if (w.field == lists[i].field && lists[i].n++ == 0)
+				lists[i].from = at;
 	for (unsigned i = 0; i < 3; i++) {
 		struct pairs p = { NULL, 0 };
 
@@ -313,7 +315,7 @@ record_pairs_read(str bytes, const char *what, const struct pair_fields *f, stru
 			return record_broken(what, "too many pairs");
 		if (lists[i].n > 0 && (p.at = arena_try(a, lists[i].n * sizeof(*p.at))) == NULL)
 			return record_broken(what, "too large for the memory of a request");
-		for (w = wire_of(bytes); p.n < lists[i].n && wire_next(&w);)
+		for (w = wire_of(lists[i].from); p.n < lists[i].n && wire_next(&w);)
 			if (w.field == lists[i].field && get_pair(&w, &p.at[p.n]))
 				p.n++;
 		if (w.bad)

@@ -83,15 +83,10 @@ wire_end(struct buf *b, size_t mark)
 }
 
 static bool
-varint_take(str *s, uint64_t *ret)
+varint_take_long(str *s, uint64_t *ret)
 {
 	uint64_t v = 0;
 
-	if (s->len > 0 && (uint8_t)s->p[0] < 0x80) {	/* most are one byte */
-		*ret = (uint8_t)s->p[0];
-		*s = str_skip(*s, 1);
-		return true;
-	}
 	for (unsigned i = 0; i < VARINT_MAX && i < s->len; i++) {
 		uint8_t c = (uint8_t)s->p[i];
 
@@ -105,6 +100,17 @@ varint_take(str *s, uint64_t *ret)
 		}
 	}
 	return false;
+}
+
+/* Most are one byte. */
+static inline bool
+varint_take(str *s, uint64_t *ret)
+{
+	if (s->len == 0 || (uint8_t)s->p[0] >= 0x80)
+		return varint_take_long(s, ret);
+	*ret = (uint8_t)s->p[0];
+	*s = str_n(s->p + 1, s->len - 1);
+	return true;
 }
 
 static bool
