@@ -120,6 +120,7 @@ round_trip(struct env *e)
 		struct blob_reader *r = NULL;
 
 		EXPECT_OK(blob_delete(e->s, &ref[i]));
+		EXPECT_OK(blobs_flush(e->s));
 		EXPECT_OK(blob_delete(e->s, &ref[i]));
 		EXPECT_ERR("open deleted", blob_open(e->s, &ref[i], &r), -ENOENT);
 	}
