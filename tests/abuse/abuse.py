@@ -1,9 +1,11 @@
 """Crowds that behave badly, and what one client that behaves well sees of it.
 
-    tests/abuse/run [--share F] [--seconds S] [--json] [SCENE ...]      long form: everyone comes, for 20 seconds a scene
+    tests/abuse/run [--share F] [--seconds S] [--ratio R] [--json] [SCENE ...]      long form: everyone comes, for 20 seconds a scene
 
 For each scene: the store's memory (before, at most, behind), its connections, and the time that a polite client's small requests take,
-alone and among the crowd. The last line is "N passed, N failed".
+alone and among the crowd: 99 of 100 of them less than twice as long. The crowd shares the machine with the store, so a scene that misses
+that is played again, up to three times. The last scene is a bucket of ten million keys, and the crowd those who list it.
+The last line is "N passed, N failed".
 """
 import argparse
 import json
@@ -28,6 +30,10 @@ CREATE = b"<CreateBucketConfiguration><LocationConstraint>local</LocationConstra
 MIB = 1 << 20
 IDLE_MAX = {"idle": 16384, "idle_tls": 49152}   # bytes that an idle connection may cost
 PATIENCE = 180              # seconds until a crowd is there
+ATTEMPTS = 3
+FLOOR_MS = 10               # below this a p99 is the scheduler's, not the store's
+KEYS = 10000000
+LARGE_BUCKET = "ten million keys"
 
 # Scene: who comes; how much memory that may cost at most (a function of the crowd), in bytes.
 SCENES = {
@@ -41,6 +47,7 @@ SCENES = {
     "XML bombs": ({"bomb_xml": 100}, lambda n: 1024 * MIB),
     "all of that": ({"idle": 6000, "crawl": 2000, "stall": 300, "sip": 300, "vanish": 300, "bomb_head": 50, "bomb_xml": 30},
                     lambda n: n * 16384 + 1024 * MIB),
+    LARGE_BUCKET: ({"lister": 20}, lambda n: 512 * MIB),
 }
 
 
@@ -161,18 +168,38 @@ def open_store(build, *flags):
     return store, bucket
 
 
-def campaign(build, names, share, seconds):
-    """Rows of the table. The scenes with TLS have a store of their own."""
+def attempts(store, bucket, name, share, seconds, ratio):
+    """The row of a scene: the first in which the polite client waits less than so many times as long; ratio None: the first."""
+    for _ in range(ATTEMPTS):
+        row = scene(store, bucket, name, share, seconds)
+        if ratio is None or row["faults"] or row["p99"] <= max(FLOOR_MS, ratio * row["p99_alone"]):
+            return row
+    row["faults"].append(f"p99 is {row['p99']:.0f} ms, alone it is {row['p99_alone']:.0f}")
+    return row
+
+
+def fill(store, build, bucket, keys):
+    """A store with so many keys in its bucket, started again."""
+    assert store.stop() == 0
+    subprocess.run([os.path.join(build, "bench", "load_keys"), store.data, bucket, str(keys)], check=True, stdout=subprocess.DEVNULL)
+    store.start()
+
+
+def campaign(build, names, share, seconds, ratio=None):
+    """Rows of the table. The scenes with TLS, and that of many keys, have a store of their own."""
     with tempfile.TemporaryDirectory(prefix="caisson-tls-") as folder:
         cert, key = write_certificate(folder)
-        for flags, chosen in (([], [n for n in names if "TLS" not in n]),
-                              (["--tls-cert", cert, "--tls-key", key], [n for n in names if "TLS" in n])):
+        for flags, chosen in (([], [n for n in names if "TLS" not in n and n != LARGE_BUCKET]),
+                              (["--tls-cert", cert, "--tls-key", key], [n for n in names if "TLS" in n]),
+                              ([], [n for n in names if n == LARGE_BUCKET])):
             if not chosen:
                 continue
             store, bucket = open_store(build, *flags)
             try:
+                if chosen == [LARGE_BUCKET]:
+                    fill(store, build, bucket, int(KEYS * share * share))
                 for name in chosen:
-                    yield scene(store, bucket, name, share, seconds)
+                    yield attempts(store, bucket, name, share, seconds, ratio)
             finally:
                 store.close()
 
@@ -192,13 +219,11 @@ def main():
     parse.add_argument("--share", type=float, default=1.0)
     parse.add_argument("--seconds", type=float, default=20)
     parse.add_argument("--build", default="build")
-    parse.add_argument("--ratio", type=float, default=10, help="p99 among the crowd may be this many times the p99 alone, or 50 ms")
+    parse.add_argument("--ratio", type=float, default=2, help="p99 among the crowd may be this many times the p99 alone, or 10 ms")
     parse.add_argument("--json", action="store_true")
     given = parse.parse_args()
     rows = []
-    for row in campaign(given.build, given.scenes or list(SCENES), given.share, given.seconds):
-        if row["p99"] > max(50, given.ratio * row["p99_alone"]):
-            row["faults"].append(f"p99 is {row['p99']:.0f} ms, alone it is {row['p99_alone']:.0f}")
+    for row in campaign(given.build, given.scenes or list(SCENES), given.share, given.seconds, given.ratio):
         show(row)
         rows.append(row)
     if given.json:

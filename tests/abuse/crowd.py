@@ -112,6 +112,19 @@ class Crowd:
         s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         there()
 
+    async def lister(self, s, there):
+        """A page of a thousand keys from a place of its own, and the prefixes of all, again and again."""
+        for query in ({"list-type": 2, "start-after": f"all%2F{self.chance.randrange(1000):03}"}, {"delimiter": "%2F", "list-type": 2, "prefix": "all%2F"}):
+            await self.loop.sock_sendall(s, self.head("GET", f"/{self.plan['bucket']}", **query))
+            got = b""
+            while b"</ListBucketResult>" not in got:
+                more = await self.loop.sock_recv(s, 1 << 20)
+                if not more:
+                    raise ConnectionError(got[:300])
+                got = got[-30:] + more
+            there()
+            await asyncio.sleep(self.chance.uniform(0.5, 1.5))
+
     async def bomb_head(self, s, there):
         """All that a head may be, and a little more."""
         data = b"GET / HTTP/1.1\r\nHost: x\r\n" + b"".join(b"h%d: %s\r\n" % (n, b"a" * 250) for n in range(126))

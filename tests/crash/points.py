@@ -1,6 +1,7 @@
 """Kill the store at each crash point (src/tbl/crash.h), the first time, the second, ...; and once more while it recovers.
 
     tests/crash/points.py [--times N] [--seed S] [--build build]
+    tests/crash/points.py --pairs [--minutes M]         each point, and then each other one while it recovers: some five hundred pairs
 
 A new store is killed at the Nth time that it comes to the point, from its first start on. It is started again, in every second run with a
 further point armed, and compared with what the clients were told. A point that no run reaches is a fault: then nothing shows that it is safe.
@@ -190,15 +191,33 @@ def campaign(build, seed, times=(1, 2, 5), pairs=True, report=print, only=None):
     return total
 
 
+def matrix(build, seed, minutes, report=print):
+    """Every pair of points, in an order that the seed gives, as far as the time goes. Returns {kills, pairs, runs, faults}."""
+    todo, end = list(itertools.product(points(), points())), time.monotonic() + 60 * minutes
+    total = {"kills": 0, "pairs": 0, "runs": 0, "faults": []}
+    random.Random(seed).shuffle(todo)
+    for first, further in todo:
+        if total["faults"] or time.monotonic() > end:
+            break
+        one(build, f"{seed}-{first}-{further}", first, 1, further, total)
+        total["runs"] += 1
+        if total["runs"] % 20 == 0:
+            report(f"{total['runs']} of {len(todo)}: {total['kills']} kills, {total['pairs']} of them followed by another", flush=True)
+    return total
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--times", type=int, default=20, help="kill at the first to the Nth time")
+    parser.add_argument("--pairs", action="store_true", help="each point followed by each other")
+    parser.add_argument("--minutes", type=float, default=600, help="of pairs")
     parser.add_argument("--only", help="these points, by comma")
     parser.add_argument("--seed", default="1")
     parser.add_argument("--build", default="build")
     arguments = parser.parse_args()
-    total = campaign(arguments.build, arguments.seed, range(1, arguments.times + 1),
-                     only=arguments.only.split(",") if arguments.only else None)
+    total = (matrix(arguments.build, arguments.seed, arguments.minutes) if arguments.pairs else
+             campaign(arguments.build, arguments.seed, range(1, arguments.times + 1),
+                      only=arguments.only.split(",") if arguments.only else None))
     print("\n".join(total["faults"][:10]))
     print(f"{total['kills']} kills, {total['pairs']} of them followed by another, {len(total['faults'])} faults, seed {arguments.seed}")
     print(f"{len(points()) - bool(total['faults'])} passed, {int(bool(total['faults']))} failed")

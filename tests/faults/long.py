@@ -3,6 +3,7 @@
     tests/faults/run --minutes 60 --seed 7 [--only server-cuts]
 """
 import argparse
+import functools
 import json
 import os
 import sys
@@ -25,7 +26,7 @@ CAMPAIGNS = {
     "index-states": lambda build, seed: engine_cuts.short(build, seed, runs=3, driver=INDEX),
     "index-calls": lambda build, seed: engine_faults.campaign(build, seed, driver=INDEX),
     "server-cuts": lambda build, seed: server_cuts.campaign(build, seed, runs=5, cuts=60),
-    "server-calls": lambda build, seed: server_faults.campaign(build, seed, growth=1.5),
+    "server-calls": server_faults.campaign,
 }
 
 
@@ -36,9 +37,11 @@ def main():
     parser.add_argument("--build", default="build")
     parser.add_argument("--only", choices=CAMPAIGNS, help="this one alone")
     parser.add_argument("--calls", help="server-calls: only these, by comma")
+    parser.add_argument("--growth", type=float, default=1.5, help="server-calls: of N from one to the next; 1: each N, until none is left")
     parser.add_argument("--json", help="write the summary here")
     arguments = parser.parse_args()
     build, end, turn = os.path.abspath(arguments.build), time.monotonic() + 60 * arguments.minutes, 0
+    CAMPAIGNS["server-calls"] = functools.partial(server_faults.campaign, growth=arguments.growth)
     if arguments.calls:
         server_faults.FAULTS = {c: e for c, e in server_faults.FAULTS.items() if c in arguments.calls.split(",")}
     chosen = {n: c for n, c in CAMPAIGNS.items() if arguments.only in (None, n)}

@@ -161,7 +161,7 @@ def cases():
                     yield call, error, forever
 
 
-def campaign(build, seed, growth=2.0, share=(0, 1)):
+def campaign(build, seed, growth=1.5, share=(0, 1)):
     """N grows by the factor, from a random beginning. share: (n, of so many) of the cases. Returns {runs, hits, operations, faults}."""
     chance = random.Random(seed)
     total = {"runs": 0, "hits": 0, "operations": 0, "faults": []}
