@@ -21,8 +21,10 @@ sys.path.insert(0, HERE)
 
 from bugs import BUGS  # noqa: E402
 
-# harness -> the command that must fail; {build} is the build directory of the copy
+# harness -> the command that must fail; {build} is the build directory of the copy. Without a program before it: Python.
 HARNESSES = {
+    "fuzz": ["sh", "tests/fuzz/run", "--short", "60"],
+    "rot": ["-m", "pytest", "-q", "-x", "--tb=line", "-p", "no:cacheprovider", "--build", "{build}", "tests/faults/test_rot.py"],
     "abuse": ["tests/abuse/abuse.py", "--share", "0.2", "--seconds", "4", "--build", "{build}", "ten thousand idle", "uploads stall"],
     "faults": ["tests/faults/long.py", "--minutes", "0", "--seed", "1", "--build", "{build}", "--only"],
     "linear": ["tests/linear/linear.py", "--ops", "30000", "--build", "{build}"],
@@ -63,8 +65,9 @@ def hunt(bug, top):
     plant(bug, top)
     began = time.monotonic()
     harness, *more = bug.harness.split()
-    command = [a.format(build=build(top)) for a in HARNESSES[harness]] + more
-    done = subprocess.run([sys.executable, *command], cwd=top, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    where = "{build}" if harness == "fuzz" else build(top)		# that one builds by itself
+    command = [a.format(build=where) for a in HARNESSES[harness]] + more
+    done = subprocess.run(command if command[0] == "sh" else [sys.executable, *command], cwd=top, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     lines = [line for line in done.stdout.splitlines() if line.strip()]
     found = done.returncode != 0 and re.search(r"[1-9]\d* failed", lines[-1] if lines else "") and "Traceback" not in done.stdout
     seen = next((line for line in lines if re.match(r"cut \d+:|killed at|.*FAULT|.*: .*acknowledged|.*to be got over", line)), lines[0] if lines else "nothing")
