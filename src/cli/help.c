@@ -1,5 +1,5 @@
 /*
- * help.c - the table of commands, for people, man and bash.
+ * help.c - the table of commands, for people and man.
  */
 #include <stdio.h>
 #include <string.h>
@@ -7,6 +7,7 @@
 #include "base/buf.h"
 #include "base/mem.h"
 #include "cli/cli.h"
+#include "cli/completion.h"
 #include "config/config.h"
 
 #define MANUAL_MAX (1u << 20)
@@ -209,33 +210,6 @@ manual_page(struct buf *out)
 	    ".SH EXIT STATUS\n0: done; 1: it was tried and failed; 2: the command line is wrong.\n");
 }
 
-static void
-bash_completion(struct buf *out)
-{
-	/* The value of a flag may be a file: what readline does by default. */
-	buf_add_c(out, "_caisson() {\n\tlocal word=${COMP_WORDS[COMP_CWORD]} words\n\tCOMPREPLY=()\n"
-	    "\t[[ ${COMP_WORDS[COMP_CWORD-1]} == --* ]] && return\n"
-	    "\tif [ $COMP_CWORD = 1 ]; then\n\t\twords=\"");
-	for (const struct command *c = commands; c->name != NULL; c++)
-		buf_addf(out, "%s ", c->name);
-	buf_add_c(out, "\"\n\telse\n\t\tcase ${COMP_WORDS[1]}$COMP_CWORD in\n\t\thelp2) words=\"");
-	for (const struct command *c = commands; c->name != NULL; c++)
-		buf_addf(out, "%s ", c->name);
-	for (const struct command *c = commands; c->name != NULL; c++) {
-		if (!is_group(c->name))
-			continue;
-		buf_addf(out, "\" ;;\n\t\t%s2) words=\"", c->name);
-		for (const struct verb *v = verbs; v->group != NULL; v++)
-			if (strcmp(v->group, c->name) == 0)
-				buf_addf(out, "%s ", v->verb);
-	}
-	buf_add_c(out, "\" ;;\n\t\tserve*|check*) words=\"--config --help-config ");
-	config_flags(out);
-	buf_add_c(out, "\" ;;\n\t\t*) words=\"--json --url --token-file --data-dir --help ");
-	buf_add_c(out, "\" ;;\n\t\tesac\n\tfi\n\tCOMPREPLY=($(compgen -W \"$words\" -- \"$word\"))\n}\n"
-	    "complete -o default -F _caisson caisson\n");
-}
-
 int
 cmd_manual(int n, char **arg)
 {
@@ -244,10 +218,9 @@ cmd_manual(int n, char **arg)
 	buf_init(&out, MANUAL_MAX);
 	if (n == 1 && strcmp(arg[0], "man") == 0) {
 		manual_page(&out);
-	} else if (n == 1 && strcmp(arg[0], "bash") == 0) {
-		bash_completion(&out);
-	} else {
-		fprintf(stderr, "usage: caisson manual man|bash\n");
+	} else if (n != 1 || !completion(arg[0], &out)) {
+		fprintf(stderr, "usage: caisson manual man|bash|zsh\n");
+		buf_done(&out);
 		return CLI_USAGE;
 	}
 	print(&out);

@@ -28,7 +28,7 @@ COMMAND("master-key", cmd_master_key, "COMMAND [--url URL] [--json] ...",
     "The key that secrets are encrypted under: rotate.", "caisson master-key rotate")
 COMMAND("worker", cmd_worker, "COMMAND [--url URL] [--json] ...",
     "Workers, and what each does now: list.", "caisson worker list")
-COMMAND("backup", cmd_backup, "DIR [--keep N] [--url URL] [--json] ...",
+COMMAND("backup", cmd_backup, "DIR [--keep N] [--url URL] [--token-file FILE | --data-dir DIR] [--json]",
     "Back up a running store into a directory of its machine, and wait for the end. --keep: how many sets stay (7).",
     "caisson backup /mnt/backup/caisson --data-dir /var/lib/caisson")
 COMMAND("restore", cmd_restore, "--from DIR [--set NAME] --data-dir NEW",
@@ -38,7 +38,7 @@ COMMAND("job", cmd_job, "COMMAND [--url URL] [--json] ...",
     "Background jobs: list, show, run, start.", "caisson job run lifecycle")
 COMMAND("scrub", cmd_scrub, "[--url URL] [--token-file FILE | --data-dir DIR]",
     "Verify a running store now, and name every damaged object. Exit status 1: there is damage.", "caisson scrub")
-COMMAND("manual", cmd_manual, "man|bash",
-    "Print the manual page, or completion for bash.", "caisson manual bash > /usr/share/bash-completion/completions/caisson")
+COMMAND("manual", cmd_manual, "man|bash|zsh",
+    "Print the manual page, or completion for a shell.", "caisson manual bash > /usr/share/bash-completion/completions/caisson")
 COMMAND("version", cmd_version, "", "Print the version.", "caisson version")
 COMMAND("help", cmd_help, "[COMMAND]", "Print what there is, or what one command takes.", "caisson help serve")

@@ -16,7 +16,8 @@ CAISSON = os.path.join(TOP, "build/caisson")
 FILES = {		# path: mode
     "etc/caisson/caisson.yaml": 0o644, "etc/logrotate.d/caisson": 0o644, "usr/bin/caisson": 0o755,
     "usr/lib/systemd/system/caisson.service": 0o644, "usr/lib/systemd/system/caisson.socket": 0o644,
-    "usr/share/bash-completion/completions/caisson": 0o644, "usr/share/doc/caisson/README.md": 0o644,
+    "usr/share/bash-completion/completions/caisson": 0o644, "usr/share/zsh/vendor-completions/_caisson": 0o644,
+    "usr/share/doc/caisson/README.md": 0o644,
     "usr/share/doc/caisson/copyright": 0o644, "usr/share/doc/caisson/changelog.gz": 0o644,
     "usr/share/doc/caisson/disk-format.md": 0o644, "usr/share/doc/caisson/examples/grafana.json": 0o644,
     "usr/share/man/man1/caisson.1.gz": 0o644,
