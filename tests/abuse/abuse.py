@@ -29,7 +29,7 @@ from store import Store  # noqa: E402
 CREATE = b"<CreateBucketConfiguration><LocationConstraint>local</LocationConstraint></CreateBucketConfiguration>"
 MIB = 1 << 20
 IDLE_MAX = {"idle": 16384, "idle_tls": 49152}   # bytes that an idle connection may cost
-PATIENCE = 180              # seconds until a crowd is there
+PATIENCE = 600              # seconds until a crowd is there: ten thousand handshakes on a busy machine take minutes
 ATTEMPTS = 3
 FLOOR_MS = 10               # below this a p99 is the scheduler's, not the store's
 KEYS = 10000000

@@ -52,7 +52,7 @@ BUGS = [
     Bug("new-folder-not-flushed", "faults server-cuts", "src/blob/blob_file_own.c",
         "if (fsync(s->own) != 0)", "if (s->own < 0)",
         "a folder's name is not flushed before blobs in it are acknowledged"),
-    Bug("vouched-before-flushed", "faults blob-states", "src/blob/blob_file_list.c",
+    Bug("vouched-before-flushed", "faults blob-cuts", "src/blob/blob_file_list.c",
         "	TRY(file_flush(bs));\n", "",
         "the sweep says that nothing is left over before its deletions are on the disk"),
     Bug("torn-record-refused", "faults index-cuts", "src/meta/kv_rocksdb_open.c",
