@@ -7,6 +7,9 @@
  *   unsigned   hex-size CRLF  bytes CRLF  ...  0 CRLF  [trailer]  CRLF
  *   trailer    name:value CRLF ...  [x-amz-trailer-signature:64-hex CRLF]
  *
+ * Lines of a trailer may end in a bare line feed, as in Amazon's own example. MinIO's SDK for Go means them to and sends a CRLF more
+ * behind them: an empty line before the signature, or behind the end where there is none.
+ *
  * Each signature covers the one before it, from the seed in the head on. States of a chunked payload: CHUNK_HEAD -> (CHUNK_DATA ->
  * CHUNK_HEAD)* -> END; a plain one is in PLAIN, then END. After a failure the stream is not read again.
  */
@@ -264,16 +267,18 @@ take_bytes(struct aws_body *b, void *p, size_t max, size_t *ret_len)
 	return ERR_OK;
 }
 
-/* Nothing may follow. */
+/* Nothing may follow, but one empty line behind a trailer. */
 static err
 expect_end(struct aws_body *b)
 {
-	size_t n = b->end - b->begin;
-	char c;
+	char rest[3];
+	size_t len = 0, n = 1;
 
-	if (n == 0)
-		TRY(b->source.read(b->source.ctx, &c, 1, &n));
-	if (n != 0)
+	while (n > 0 && len < sizeof(rest)) {
+		TRY(take_bytes(b, rest + len, sizeof(rest) - len, &n));
+		len += n;
+	}
+	if (len != 0 && !(has_trailer(b) && str_eq(str_n(rest, len), STR("\r\n"))))
 		return framing("there are bytes behind its end");
 	b->state = STATE_END;
 	return ERR_OK;
@@ -371,7 +376,29 @@ trailer_line(struct aws_body *b, str line, struct trailer *t)
 	return checksum_want_trailer(&b->want, value);
 }
 
-/* Lines up to an empty one. Some signers end them with a bare line feed, as Amazon's own example does. */
+/* The next line of a trailer, which may end in a bare line feed. */
+static err
+trailer_next(struct aws_body *b, str *ret)
+{
+	TRY(take_line(b, TRAILER_LINE_MAX, ret));
+	if (str_ends(*ret, STR("\r")))
+		ret->len--;
+	return ERR_OK;
+}
+
+/* An empty line ends it, unless its signature is still to come. */
+static err
+trailer_gap(struct aws_body *b, const struct trailer *t, str *ret)
+{
+	err_v e;
+
+	if (b->mode != PAYLOAD_CHUNKS_TRAILER || t->is_signed || !b->want.has_value)
+		return ERR_OK;
+	e = trailer_next(b, ret);
+	return err_is(e, S3_IncompleteBody) ? malformed_trailer() : e;
+}
+
+/* Lines up to an empty one. */
 static err
 trailer_read(struct aws_body *b)
 {
@@ -381,9 +408,9 @@ trailer_read(struct aws_body *b)
 
 	buf_init(&t.canonical, 2 * TRAILER_LINE_MAX);
 	for (unsigned n = 0;; n++) {
-		TRY(take_line(b, TRAILER_LINE_MAX, &line));
-		if (str_ends(line, STR("\r")))
-			line.len--;
+		TRY(trailer_next(b, &line));
+		if (str_empty(line))
+			TRY(trailer_gap(b, &t, &line));
 		if (str_empty(line))
 			break;
 		if (n == TRAILERS_MAX || !has_trailer(b))

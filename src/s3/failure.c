@@ -190,6 +190,9 @@ send_error(struct s3_req *rq, enum s3_error code, str message)
 		resp_header(rq->resp, rq->error_headers[i].name, rq->error_headers[i].value);
 	if (status == 503)
 		resp_header(rq->resp, STR("Retry-After"), STR(RETRY_AFTER_S));
+	/* SDKs ask with nobody's name where a bucket lies. */
+	if (rq->op == OP_HeadBucket && rq->bucket.name.p != NULL)
+		resp_header(rq->resp, STR("x-amz-bucket-region"), rq->bucket.location);
 	resp_header(rq->resp, STR("Content-Type"), STR("application/xml"));
 	if (rq->head != NULL && rq->head->method == HTTP_HEAD)
 		return resp_send(rq->resp, STR_NONE);

@@ -1,6 +1,8 @@
 """Buckets: names, places, making them again, emptiness, and listing them."""
 import os
 import sys
+import urllib.error
+import urllib.request
 import uuid
 
 import pytest
@@ -35,6 +37,9 @@ def test_life(s3):
     assert answer["Location"] == f"/{name}"
     head = s3.head_bucket(Bucket=name)
     assert head["BucketRegion"] == ZONE
+    with pytest.raises(urllib.error.HTTPError) as nobody:		# as SDKs find out where a bucket lies
+        urllib.request.urlopen(urllib.request.Request(s3.meta.endpoint_url + "/" + name, method="HEAD"), timeout=10)
+    assert (nobody.value.code, nobody.value.headers["x-amz-bucket-region"]) == (403, ZONE)
     assert s3.get_bucket_location(Bucket=name)["LocationConstraint"] == ZONE
     listed = {b["Name"]: b for b in s3.list_buckets()["Buckets"]}
     assert listed[name]["BucketRegion"] == ZONE

@@ -313,6 +313,18 @@ def test_chunk_faults(store, place, number):
     absent(store, place, "faulty")
 
 
+@pytest.mark.parametrize("mode,piece", [(CHUNKS_TRAILER, -3), (UNSIGNED_TRAILER, -2)])
+def test_trailer_of_minio(store, place, mode, piece):
+    """MinIO's SDK for Go ends lines with a bare line feed, and sends a CRLF more behind them."""
+    request = Request(store, "PUT", f"/{place}/minio", body=BODY[:2500]).chunked(mode, sizes=(2500,))
+    changed(piece, b"\r\n", b"\n\r\n")(request.pieces)
+    assert request.send().status == 200
+    assert store.client().get_object(Bucket=place, Key="minio")["Body"].read() == BODY[:2500]
+    request.pieces.append(b"\r\n" if mode == CHUNKS_TRAILER else b"\r\n\r\n")
+    request.pieces.append(b"x")
+    shaped(request.send(), 400, "InvalidRequest")
+
+
 @pytest.mark.parametrize("mode", MODES)
 def test_decoded_length(store, place, mode):
     for decoded, code in ((2499, "InvalidRequest"), (2501, "IncompleteBody"), ("x", "InvalidArgument"), (1 << 40, "InvalidRequest")):

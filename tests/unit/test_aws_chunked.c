@@ -145,6 +145,11 @@ TEST(trailers_with_signature)
 	static const struct { const char *name, *tail; int code; } rows[] = {
 		{ "CRLF", "x-amz-checksum-crc32c:sOO8/Q==\r\n" TRAILER_SIGNATURE "\r\n\r\n", S3_OK },
 		{ "blanks", "X-Amz-Checksum-Crc32c: sOO8/Q== \r\n" TRAILER_SIGNATURE "\r\n\r\n", S3_OK },
+		{ "an empty line before its signature", TRAILER "\r\n" TRAILER_SIGNATURE "\r\n\r\n", S3_OK },
+		{ "two of them", TRAILER "\r\n\r\n" TRAILER_SIGNATURE "\r\n\r\n", S3_MalformedTrailerError },
+		{ "an empty line behind it", TRAILER TRAILER_SIGNATURE "\r\n\r\n\r\n", S3_OK },
+		{ "two behind it", TRAILER TRAILER_SIGNATURE "\r\n\r\n\r\n\r\n", S3_InvalidRequest },
+		{ "bytes behind it", TRAILER TRAILER_SIGNATURE "\r\n\r\nxx", S3_InvalidRequest },
 		{ "no signature", TRAILER "\r\n", S3_MalformedTrailerError },
 		{ "no checksum", TRAILER_SIGNATURE "\r\n\r\n", S3_MalformedTrailerError },
 		{ "nothing", "\r\n", S3_MalformedTrailerError },
