@@ -4,7 +4,9 @@
 #pragma once
 
 /* The registers of a stream are looked into, which OpenSSL 3 calls deprecated, and its newer interface cannot do. */
+#ifndef OPENSSL_SUPPRESS_DEPRECATED
 #define OPENSSL_SUPPRESS_DEPRECATED
+#endif
 #include <openssl/md5.h>
 
 #include "base/str.h"

@@ -126,13 +126,29 @@ match_fits(const struct http_head *head, str match)
 	return true;
 }
 
+/* No query, or that of a signature alone, which no row names. */
+static bool
+query_is_bare(const struct http_head *head)
+{
+	for (unsigned i = 0; i < head->queries; i++)
+		if (!str_starts_nocase(head->query[i].name, STR("x-amz-")))
+			return false;
+	return true;
+}
+
 static enum op
 op_find(const struct http_head *head, enum op_scope scope)
 {
+	bool bare = query_is_bare(head);
+
 	for (unsigned i = 0; i < OP_COUNT; i++) {
 		const struct operation *op = &operations[i];
 
-		if (op->method == head->method && op->scope == scope && match_fits(head, str_c(op->match)))
+		if (op->method != head->method || op->scope != scope)
+			continue;
+		if (bare && op->match[0] != '\0' && op->match[0] != '@')
+			continue;	/* most rows: without looking for what they name */
+		if (match_fits(head, str_c(op->match)))
 			return (enum op)i;
 	}
 	return OP_NONE;
