@@ -12,7 +12,6 @@
 #include "meta/touch.h"
 
 #define PAGE 1000u
-#define BUCKETS_PAGE 200u
 #define SAVE_MS 1000u
 #define LONE_MAX 1000u
 #define WARM_DAYS 7u
@@ -121,50 +120,40 @@ age_bucket(struct job *j, const struct bucket *b, struct arena *page[2])
 	return catalog_ages_set(j->options->catalog, b->space, &g->ages, a);
 }
 
+struct pass {
+	struct job *job;
+	struct arena *page[2];
+	struct job_memo memo;
+	str behind;			/* the bucket done last */
+	uint64_t saved_ms;
+};
+
+/* A change of the bucket that came between, or a stop, is left to the next pass. */
 static err_v
-age_buckets(struct job *j, const struct job_memo *memo, struct arena *page[2])
+visit(void *arg, const struct bucket *b)
 {
-	AUTO(arena_free) struct arena *even = arena_new(64u << 10, 16u << 20), *odd = arena_new(64u << 10, 16u << 20);
-	struct arena *list[2] = { even, odd };
-	uint64_t saved_ms = clock_mono_ms();
-	str after = job_called_for(j) ? STR_NONE : memo->place;
-	bool more = true;
+	struct pass *p = arg;
+	err_v e;
 
-	for (unsigned turn = 0; more && !job_stopping(j); turn ^= 1) {
-		struct bucket *b;
-		unsigned n;
-
-		arena_reset(list[turn]);
-		TRY(catalog_bucket_list(j->options->catalog, STR_NONE, STR_NONE, after, BUCKETS_PAGE, list[turn], &b, &n, &more));
-		for (unsigned i = 0; i < n && !job_stopping(j); i++) {
-			err_v e = age_bucket(j, &b[i], page);
-
-			/* A change of the bucket came between, or it is gone, or this is a stop: the next pass. */
-			if (!err_ok(e) && !err_is(e, S3_NoSuchBucket) && !err_is(e, ERR_CONFLICT.code) && !err_is(e, -ECANCELED))
-				job_failed(j, "ages of a bucket", e);
-			if (!job_stopping(j) && clock_mono_ms() >= saved_ms + SAVE_MS) {
-				job_remember(j, &(struct job_memo){ memo->ended_ms, b[i].name });
-				saved_ms = clock_mono_ms();
-			}
-		}
-		if (n == 0)
-			break;
-		after = b[n - 1].name;
+	if (p->behind.p != NULL && clock_mono_ms() >= p->saved_ms + SAVE_MS) {
+		job_remember(p->job, &(struct job_memo){ p->memo.ended_ms, p->behind });
+		p->saved_ms = clock_mono_ms();
 	}
-	return ERR_OK;
+	e = age_bucket(p->job, b, p->page);
+	p->behind = b->name;
+	return err_is(e, ERR_CONFLICT.code) || err_is(e, -ECANCELED) ? ERR_OK : e;
 }
 
 err_v
 job_age(struct job *j)
 {
 	AUTO(arena_free) struct arena *even = arena_new(1u << 20, 16u << 20), *odd = arena_new(1u << 20, 16u << 20);
-	struct arena *page[2] = { even, odd };
-	struct job_memo memo;
+	struct pass p = { .job = j, .page = { even, odd }, .saved_ms = clock_mono_ms() };
 
-	TRY(job_recall(j, j->arena, &memo));
-	if (!job_is_due(j, &memo))
+	TRY(job_recall(j, j->arena, &p.memo));
+	if (!job_is_due(j, &p.memo))
 		return ERR_OK;
-	TRY(age_buckets(j, &memo, page));
+	TRY(job_each_bucket(j, job_called_for(j) ? STR_NONE : p.memo.place, "ages of a bucket", visit, &p));
 	if (!job_stopping(j))
 		job_remember(j, &(struct job_memo){ .ended_ms = clock_wall_ms() });
 	return ERR_OK;

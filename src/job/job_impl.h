@@ -81,6 +81,13 @@ void job_noticed(struct job *, const char *what);
 /* A step failed, with the thread's error context; any thread. */
 void job_failed(struct job *, const char *what, err_v);
 
+/*
+ * Each bucket behind that name in turn; names live until the next but one page. What fails in one is counted as "what"; that it is gone
+ * is fine.
+ */
+typedef err_v job_bucket_f(void *arg, const struct bucket *);
+err job_each_bucket(struct job *, str after, const char *what, job_bucket_f *, void *arg);
+
 /* What was written before the last start, if nobody owns it: then it goes (sweep.c). */
 err job_free_unowned(struct job *, const struct blob_ref *);
 

@@ -13,11 +13,10 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "job/job_impl.h"
+#include "meta/keys.h"
 
 #define PAGE 1000u
-#define BUCKETS_PAGE 200u
 #define CONFIG_ARENA_MAX (64u << 20)
-#define KEY_MAX 1024u
 
 /* What a page found to be due. */
 struct due {
@@ -30,6 +29,7 @@ struct due {
 
 struct walk {
 	struct job *job;
+	struct arena *page[2];		/* in turns: the last row of a page is where the next begins */
 	const struct bucket *bucket;
 	struct lifecycle real, hopeful;	/* hopeful: no rule asks for tags */
 	bool tags;
@@ -37,7 +37,7 @@ struct walk {
 	struct due due[PAGE + 1];
 	unsigned ndue;
 	/* LIST_VERSIONS: the key at hand, over pages. */
-	char key[KEY_MAX];
+	char key[OBJECT_KEY_MAX];
 	size_t key_len;
 	uint64_t above_ms, newer;	/* when the version above came; how many noncurrent ones are above */
 	bool lone;			/* a marker is all that has been seen of the key */
@@ -149,8 +149,8 @@ judge_version(struct walk *w, const struct object *o, bool is_latest, struct are
 
 	if (is_latest) {
 		end_of_key(w, page);
-		memcpy(w->key, o->key.p, o->key.len < KEY_MAX ? o->key.len : KEY_MAX);
-		w->key_len = o->key.len < KEY_MAX ? o->key.len : KEY_MAX;
+		memcpy(w->key, o->key.p, o->key.len < OBJECT_KEY_MAX ? o->key.len : OBJECT_KEY_MAX);
+		w->key_len = o->key.len < OBJECT_KEY_MAX ? o->key.len : OBJECT_KEY_MAX;
 		w->newer = 0;
 		w->lone = o->delete_marker;
 		w->lone_version = o->version;
@@ -211,18 +211,18 @@ next_page(struct list_query *q, const struct list_page *page)
 }
 
 static err_v
-walk_list(struct walk *w, enum list_what what, str prefix, struct arena *arena[2])
+walk_list(struct walk *w, enum list_what what, str prefix)
 {
 	struct list_query q = { .what = what, .prefix = prefix, .max = PAGE, .once = true };
 	struct list_page page = { .more = true };
 
 	w->lone = false;
 	for (unsigned turn = 0; page.more; turn ^= 1) {
-		arena_reset(arena[turn]);
-		TRY(catalog_list(w->job->options->catalog, w->bucket, &q, arena[turn], &page));
+		arena_reset(w->page[turn]);
+		TRY(catalog_list(w->job->options->catalog, w->bucket, &q, w->page[turn], &page));
 		if (page.n == 0 || !job_pace(w->job, page.n))
 			return ERR_OK;
-		judge_page(w, what, &page, arena[turn]);
+		judge_page(w, what, &page, w->page[turn]);
 		crew_run(w->job->crew, w->ndue, end_each, w);
 		next_page(&q, &page);
 	}
@@ -255,54 +255,29 @@ read_rules(struct walk *w, struct arena *a)
 }
 
 static err_v
-walk_bucket(struct walk *w, struct arena *page[2])
+walk_bucket(void *arg, const struct bucket *b)
 {
-	AUTO(arena_free) struct arena *a = arena_new(64u << 10, CONFIG_ARENA_MAX);
-	bool versions = w->bucket->versioning != VERSIONING_NEVER;
+	AUTO(arena_free) struct arena *a = NULL;
+	struct walk *w = arg;
+	bool versions = b->versioning != VERSIONING_NEVER;
 	unsigned n;
 	str *prefix;
-	err_v e = read_rules(w, a);
+	err_v e;
 
+	if (!b->has_lifecycle)
+		return ERR_OK;
+	w->bucket = b;
+	a = arena_new(64u << 10, CONFIG_ARENA_MAX);
+	e = read_rules(w, a);
 	if (err_is(e, ERR_NOT_FOUND.code))
 		return ERR_OK;			/* taken away meanwhile */
 	TRY(e);
 	lifecycle_prefixes(&w->real, a, &prefix, &n);
 	for (unsigned i = 0; i < n && !job_stopping(w->job); i++) {
 		if (lifecycle_has_current(&w->real) || (versions && lifecycle_has_noncurrent(&w->real)))
-			TRY(walk_list(w, versions ? LIST_VERSIONS : LIST_OBJECTS, prefix[i], page));
+			TRY(walk_list(w, versions ? LIST_VERSIONS : LIST_OBJECTS, prefix[i]));
 		if (lifecycle_has_uploads(&w->real))
-			TRY(walk_list(w, LIST_UPLOADS, prefix[i], page));
-	}
-	return ERR_OK;
-}
-
-static err_v
-walk_buckets(struct job *j, struct walk *w, struct arena *page[2])
-{
-	AUTO(arena_free) struct arena *even = arena_new(64u << 10, 16u << 20), *odd = arena_new(64u << 10, 16u << 20);
-	struct arena *list[2] = { even, odd };
-	str after = STR_NONE;
-	bool more = true;
-
-	for (unsigned turn = 0; more && !job_stopping(j); turn ^= 1) {
-		struct bucket *b;
-		unsigned n;
-
-		arena_reset(list[turn]);
-		TRY(catalog_bucket_list(j->options->catalog, STR_NONE, STR_NONE, after, BUCKETS_PAGE, list[turn], &b, &n, &more));
-		for (unsigned i = 0; i < n && !job_stopping(j); i++) {
-			err_v e;
-
-			if (!b[i].has_lifecycle)
-				continue;
-			w->bucket = &b[i];
-			e = walk_bucket(w, page);
-			if (!err_ok(e) && !err_is(e, S3_NoSuchBucket))
-				job_failed(j, "bucket", e);
-		}
-		if (n == 0)
-			break;
-		after = b[n - 1].name;
+			TRY(walk_list(w, LIST_UPLOADS, prefix[i]));
 	}
 	return ERR_OK;
 }
@@ -312,9 +287,10 @@ job_lifecycle(struct job *j)
 {
 	AUTO(arena_free) struct arena *even = arena_new(1u << 20, 16u << 20), *odd = arena_new(1u << 20, 16u << 20);
 	AUTO(mem_free_p) struct walk *w = MEM_NEW(struct walk);
-	struct arena *page[2] = { even, odd };
 
 	w->job = j;
 	w->now_ms = clock_wall_ms();
-	return walk_buckets(j, w, page);
+	w->page[0] = even;
+	w->page[1] = odd;
+	return job_each_bucket(j, STR_NONE, "bucket", walk_bucket, w);
 }
