@@ -6,6 +6,7 @@
  */
 #include "serve.h"
 
+#include <fcntl.h>
 #include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
@@ -118,7 +119,7 @@ static err
 check_format(const struct config *c, struct arena *a)
 {
 	str path = data_path(a, c, "format"), new = arena_fmt(a, "%.*s.new", STR_FMT(path));
-	err_v e = format_check(path.p, "data", DATA_FORMAT);
+	err_v e = format_check(AT_FDCWD, path.p, "data", DATA_FORMAT);
 
 	if (!err_is(e, -ENOENT))
 		return e;

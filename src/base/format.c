@@ -9,9 +9,9 @@
 #define LINE_MAX_LEN 63
 
 err_v
-format_check(const char *path, const char *what, unsigned newest)
+format_check(int dir, const char *path, const char *what, unsigned newest)
 {
-	AUTO(fd_close) int fd = open(path, O_RDONLY | O_CLOEXEC);
+	AUTO(fd_close) int fd = openat(dir, path, O_RDONLY | O_CLOEXEC);
 	char text[LINE_MAX_LEN + 1];
 	uint64_t version = 0;
 	ssize_t n;
@@ -27,8 +27,8 @@ format_check(const char *path, const char *what, unsigned newest)
 	    !str_u64(str_take_until(&line, '\n'), &version) || version == 0)
 		return err_errno(-ERR_DAMAGED.code, "%s does not say \"caisson %s %u\"", path, what, newest);
 	if (version > newest)
-		return err_errno(ENOTSUP, "%s says that this is of format %llu, written by a newer caisson; this one, %s, knows up to %u: "
-		    "run the newer one", path, (unsigned long long)version, CAISSON_VERSION, newest);
+		return err_errno(ENOTSUP, "%s: this %s is of format %llu, written by a newer caisson; this one, %s, knows up to %u: "
+		    "run the newer one", path, what, (unsigned long long)version, CAISSON_VERSION, newest);
 	return ERR_OK;
 }
 

@@ -4,8 +4,8 @@
  * This file opens the store, decides where each blob goes, and holds the figures. Small blobs are gathered in memory
  * until their size is clear, and appended to a volume (blob_file_volume.c); larger ones get a file of their own (blob_file_own.c).
  */
-#include <fcntl.h>
 #include <dirent.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <sys/file.h>
 #include <sys/stat.h>
@@ -13,13 +13,13 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "base/format.h"
 #include "base/mem.h"
 #include "base/room.h"
 #include "blob/blob_file_impl.h"
 
-#define FORMAT_NAME "caisson blobs "
-#define FORMAT FORMAT_NAME "1\n"
-#define FORMAT_MAX 63
+#define FORMAT "caisson blobs 1\n"
+static_assert(FORM_VERSION == 1, "the number in the text");
 #define VOLUME_BYTES_MAX (UINT64_C(200) << 30)		/* well below what a place can name */
 
 struct file_writer {
@@ -50,34 +50,15 @@ file_counted(struct file_store *s, int64_t files, int64_t bytes)
 }
 
 err_v
-file_format(int dir)
+file_format_check(int dir)
 {
-	char text[FORMAT_MAX + 1] = { 0 };
-	int fd = openat(dir, "format", O_RDONLY | O_CLOEXEC);
-	uint64_t version = 0;
-	ssize_t n;
-	str line;
-
-	if (fd < 0)
-		return err_sys("open format of blob store");
-	n = file_read_head(fd, text, FORMAT_MAX);
-	close(fd);
-	if (n < 0)
-		return err_sys("read format of blob store");
-	line = str_n(text, (size_t)n);
-	if (str_starts(line, STR(FORMAT_NAME)) && str_ends(line, STR("\n")) &&
-	    str_u64(str_sub(line, strlen(FORMAT_NAME), line.len - strlen(FORMAT_NAME) - 1), &version) && version > FORM_VERSION)
-		return err_errno(ENOTSUP, "the blobs are of format %llu, written by a newer caisson; this one knows up to %u",
-		    (unsigned long long)version, FORM_VERSION);
-	if (version != FORM_VERSION)
-		return err_errno(EBADMSG, "blob store: file \"format\" does not say \"caisson blobs 1\"");
-	return ERR_OK;
+	return format_check(dir, "format", "blobs", FORM_VERSION);
 }
 
 err_v
 file_format_ensure(int dir)
 {
-	err_v e = file_format(dir);
+	err_v e = file_format_check(dir);
 
 	return err_is(e, -ENOENT) ? io_replace(dir, "format", STR(FORMAT)) : e;
 }
@@ -167,7 +148,7 @@ start(struct file_store *s, const char *dir)
 	TRY(e);
 	s->base.options.reserve = room_reserve(s->dir, s->base.options.reserve);
 	TRY(file_lock(s->dir, read_only ? O_RDONLY : O_RDWR | O_CREAT, &s->lock_fd));
-	TRY(read_only ? file_format(s->dir) : file_format_ensure(s->dir));
+	TRY(read_only ? file_format_check(s->dir) : file_format_ensure(s->dir));
 	TRY(vouched_read(s->dir, &s->next_folder, &s->next_volume));
 	TRY(io_numbers(s->own, see_number, &s->next_folder));
 	TRY(io_numbers(s->volumes, count_volume, s));

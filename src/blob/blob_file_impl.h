@@ -163,7 +163,7 @@ struct file_store {
 
 /* blob_file.c */
 /* Is the store in this directory of a form that we know? -ENOENT: a new one; ensure says so in it. */
-err_v file_format(int dir);
+err_v file_format_check(int dir);
 err_v file_format_ensure(int dir);
 /* Nobody else may have the store open. flags: of open(). -EBUSY. */
 err_v file_lock(int dir, int flags, int *ret);

@@ -121,7 +121,7 @@ format_path(str dir, struct arena *a)
 static err_v
 check(str dir, struct arena *a)
 {
-	return format_check(format_path(dir, a).p, "backup", BACKUP_FORMAT);
+	return format_check(AT_FDCWD, format_path(dir, a).p, "backup", BACKUP_FORMAT);
 }
 
 static err_v
