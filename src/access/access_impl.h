@@ -110,8 +110,6 @@ void edit_publish(struct edit **);			/* visible to every reader when it returns 
 /* Views from records. */
 err org_view_load(struct access *, str org, str record, struct org_view **ret);
 err key_view_load(struct access *, str org, str id, str record, struct key_view **ret);
-void org_view_free(struct org_view *);
-void key_view_free(struct access *, struct key_view *);
 /* Build the first snapshot from the index. */
 err snapshot_load(struct access *);
 void snapshot_free(struct access *);
@@ -200,8 +198,6 @@ err unseal(const uint8_t master[32], str owner, str sealed, char *ret, size_t ma
 void master_check(const uint8_t master[32], char ret[64]);
 /* The row AM under this master key. */
 void master_put(struct kv_batch *, const uint8_t master[32]);
-/* Re-encrypt all secrets: adds the rows of all keys and AM to the batch. */
-err master_reseal(struct kv *, const uint8_t from[32], const uint8_t to[32], struct kv_batch *);
 
 /* ---- compiled bucket policies (cache.c) ---- */
 
@@ -210,8 +206,3 @@ const struct bucket_policy *cache_find(struct access *, const struct bucket *);
 /* Read, compile, remember. ERR_WOULD_BLOCK with KV_NO_WAIT. Outside of sections. */
 err cache_fill(struct access *, const struct bucket *, enum kv_wait);
 void cache_free(struct access *);
-
-/* ---- deciding (check.c) ---- */
-
-/* What organization policies say, each asked in turn. */
-enum verdict org_ask(const struct org_view *, const struct ask *, const struct policy **ret_policy, const struct statement **ret);

@@ -27,12 +27,12 @@ struct audit {
 	int fd;
 	pthread_t thread;
 	struct lock lock;
-	struct cond more, written;
+	struct cond more;
 	char *queue GUARDED_BY(lock);		/* lines, back to back */
 	size_t used GUARDED_BY(lock), room;
 	char *spare;				/* the writer's half: swapped with queue */
 	uint64_t missing GUARDED_BY(lock);	/* dropped since the last line that got through */
-	uint64_t queued_lines GUARDED_BY(lock), done_lines GUARDED_BY(lock), in_queue GUARDED_BY(lock);
+	uint64_t in_queue GUARDED_BY(lock);	/* lines */
 	struct audit_stats stats GUARDED_BY(lock);
 	bool reopen GUARDED_BY(lock), stop GUARDED_BY(lock);
 };
@@ -122,7 +122,6 @@ audit_write(struct audit *a, const struct audit_event *e)
 		a->used += line.len;
 		a->missing = 0;
 		a->in_queue++;
-		a->queued_lines++;
 		cond_signal(&a->more);
 	}
 	lock_drop(&a->lock);
@@ -193,8 +192,6 @@ writer(void *arg)
 		lock_take(&a->lock);
 		*(ok ? &a->stats.written : &a->stats.failed) += lines;
 		a->missing += ok ? 0 : lines;
-		a->done_lines += lines;
-		cond_broadcast(&a->written);
 	}
 	lock_drop(&a->lock);
 	return NULL;
@@ -218,7 +215,6 @@ audit_open(const char *path, size_t queue_bytes, struct audit **ret)
 	a->spare = mem_alloc(a->room);
 	lock_init(&a->lock, LOCK_LOG);
 	cond_init(&a->more);
-	cond_init(&a->written);
 	thread_start(&a->thread, "audit", STACK_BYTES, writer, a);
 	*ret = a;
 	return ERR_OK;
@@ -239,7 +235,6 @@ audit_close(struct audit **ap)
 	pthread_join(a->thread, NULL);
 	close(a->fd);
 	cond_done(&a->more);
-	cond_done(&a->written);
 	lock_done(&a->lock);
 	free(a->queue);
 	free(a->spare);
@@ -265,18 +260,5 @@ audit_stats(struct audit *a, struct audit_stats *ret)
 	CHECK_OBJ(a, AUDIT_MAGIC);
 	lock_take(&a->lock);
 	*ret = a->stats;
-	lock_drop(&a->lock);
-}
-
-void
-audit_flush(struct audit *a)
-{
-	uint64_t until;
-
-	CHECK_OBJ(a, AUDIT_MAGIC);
-	lock_take(&a->lock);
-	until = a->queued_lines;
-	while (a->done_lines < until)
-		cond_wait(&a->written, &a->lock);
 	lock_drop(&a->lock);
 }

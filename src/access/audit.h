@@ -43,5 +43,3 @@ void audit_reopen(struct audit *);
 
 struct audit_stats { uint64_t written, dropped, failed; };	/* lines; failed: the disk refused them */
 void audit_stats(struct audit *, struct audit_stats *ret);
-/* Wait until all that was queued so far is with the kernel. For tests and shutdown. */
-void audit_flush(struct audit *);

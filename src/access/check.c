@@ -56,7 +56,8 @@ denied(str *ret_why, const char *kind)
 	return err_s3(S3_AccessDenied);
 }
 
-enum verdict
+/* What organization policies say, each asked in turn. */
+static enum verdict
 org_ask(const struct org_view *org, const struct ask *ask, const struct policy **ret_policy, const struct statement **ret)
 {
 	enum verdict found = VERDICT_NONE;

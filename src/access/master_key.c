@@ -127,7 +127,8 @@ reseal_key(void *arg, str org, str id, str value)
 	return ERR_OK;
 }
 
-err_v
+/* Adds the rows of all keys and AM to the batch. */
+static err
 master_reseal(struct kv *kv, const uint8_t from[32], const uint8_t to[32], struct kv_batch *b)
 {
 	AUTO(arena_free) struct arena *mem = arena_new(4096, 4 << 20);

@@ -133,7 +133,6 @@ err policy_read_strings(const struct policy_reader *, const char *element, struc
 
 /* "10.0.0.0/8", "2001:db8::1". */
 bool ip_range_parse(str, struct ip_range *ret);
-bool ip_range_has(const struct ip_range *, const struct ip_range *addr);
 bool condition_number_parse(str, double *ret);
 /* ISO 8601 or seconds since 1970. */
 bool condition_date_parse(str, double *ret);

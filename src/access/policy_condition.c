@@ -52,7 +52,7 @@ ip_range_parse(str s, struct ip_range *ret)
 	return true;
 }
 
-bool
+static bool
 ip_range_has(const struct ip_range *r, const struct ip_range *addr)
 {
 	unsigned bytes = r->bits / 8, rest = r->bits % 8;

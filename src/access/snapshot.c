@@ -59,7 +59,7 @@ snapshot_key(const struct snapshot *s, str id)
 
 /* ---- views ---- */
 
-void
+static void
 org_view_free(struct org_view *v)
 {
 	struct arena *memory = v->memory;
@@ -114,7 +114,7 @@ org_view_load(struct access *a, str org, str record, struct org_view **ret)
 	return ERR_OK;
 }
 
-void
+static void
 key_view_free(struct access *a, struct key_view *k)
 {
 	struct arena *memory = k->memory;

@@ -37,7 +37,8 @@ crc32c(uint32_t seed, str bytes)
 	return ~crc;
 }
 
-uint64_t
+/* a * b modulo the polynomial. */
+static uint64_t
 crc_mul(uint64_t a, uint64_t b, uint64_t poly, uint64_t top)
 {
 	uint64_t product = 0;

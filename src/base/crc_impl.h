@@ -14,9 +14,7 @@
 #define CRC32C_POLY 0x82f63b78u
 #define CRC64NVME_POLY 0x9a6c9329ac4bc9b5u
 
-/* a * b modulo a polynomial; top: the bit of x^0, which also says how wide it is. */
-uint64_t crc_mul(uint64_t a, uint64_t b, uint64_t poly, uint64_t top);
-/* x^n modulo a polynomial. */
+/* x^n modulo a polynomial; top: the bit of x^0, which also says how wide it is. */
 uint64_t crc_x_pow(uint64_t n, uint64_t poly, uint64_t top);
 /*
  * For tests: CRC64-NVME by one way (0 tables, 1 PCLMUL, 2 VPCLMUL), from *crc on. -1 if this

@@ -148,7 +148,7 @@ wants_md5(const struct digests *d)
 	return (d->set & ~d->ended & DIGEST_BIT(DIGEST_MD5)) != 0;
 }
 
-void
+static void
 digests_step(struct digests *d, str bytes)
 {
 	if (wants_md5(d))

@@ -35,9 +35,8 @@ struct digests {
 	struct cond done;
 };
 
-/* Hash the bytes right here; those of several streams side by side, n <= MD5_LANES. */
-void digests_step(struct digests *, str bytes);
-void digests_step_many(struct digests *const d[], unsigned n);	/* their pieces */
+/* Hash the pieces of several streams, side by side, right here; n <= MD5_LANES. */
+void digests_step_many(struct digests *const d[], unsigned n);
 
 /* digest_help.c: one stream more, or less, that leaves pieces to others. */
 void digest_help_join(void);

@@ -275,7 +275,8 @@ body_read(struct body *b, void *p, size_t max, size_t *ret_len)
 	return body_next(b, p, max, ret_len);
 }
 
-err_v
+/* Fill p with exactly len bytes, or fewer only at the end. */
+static err
 body_read_full(struct body *b, void *p, size_t len, size_t *ret_len)
 {
 	size_t have = 0, n = 0;

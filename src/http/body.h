@@ -21,9 +21,7 @@ uint64_t body_length(const struct body *);
  * client closed early. S3_RequestTimeout: too slow. S3_InvalidRequest: broken chunk framing.
  */
 err body_read(struct body *, void *p, size_t max, size_t *ret_len);
-/* Fill p with exactly len bytes, or fewer only at the end. */
-err body_read_full(struct body *, void *p, size_t len, size_t *ret_len);
-/* All of it (XML, JSON), at most max bytes, into the arena; more: S3_EntityTooLarge ... the caller may map it. */
+/* All of it (XML, JSON), at most max bytes, into the arena; more: S3_EntityTooLarge. */
 err body_read_all(struct body *, struct arena *, size_t max, str *ret);
 /* Is the whole rest of the body already in our buffers (so that reading it cannot block)? */
 bool body_buffered(const struct body *);

@@ -118,6 +118,17 @@ replace_null(struct write *w, str key, const struct chain *ch, struct older *old
 	return ERR_OK;
 }
 
+static void
+write_count(struct write *w, const struct object *o, int sign)
+{
+	if (o->delete_marker) {
+		w->tally[COUNTER_MARKERS] += sign;
+		return;
+	}
+	w->tally[COUNTER_OBJECTS + o->class] += sign;
+	w->tally[COUNTER_BYTES + o->class] += sign * (int64_t)o->size;
+}
+
 err_v
 chain_push(struct write *w, str key, const struct chain *ch, struct object *o)
 {
@@ -205,17 +216,6 @@ chain_drop(struct write *w, str key, const struct chain *ch, const struct versio
 	record_object_again(&w->buf, &older, ch->raw);
 	write_put(w, row_object(key));
 	return ERR_OK;
-}
-
-void
-write_count(struct write *w, const struct object *o, int sign)
-{
-	if (o->delete_marker) {
-		w->tally[COUNTER_MARKERS] += sign;
-		return;
-	}
-	w->tally[COUNTER_OBJECTS + o->class] += sign;
-	w->tally[COUNTER_BYTES + o->class] += sign * (int64_t)o->size;
 }
 
 void

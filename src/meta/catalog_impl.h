@@ -96,7 +96,6 @@ err chain_drop(struct write *, str key, const struct chain *, const struct versi
 
 /* o's record is gone from the index with this batch: counters, and the reaper's list. */
 void write_bury(struct write *, const struct object *o);
-void write_count(struct write *, const struct object *o, int sign);
 void write_dead(struct write *, const struct dead_record *, struct id name, uint64_t when_ms);
 
 /* An object moves to another key: so does the day of its last read. */

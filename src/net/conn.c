@@ -226,7 +226,8 @@ conn_end(struct conn *c)
 	(void)shutdown(c->fd, SHUT_WR);
 }
 
-err_v
+/* Until the socket can go on (wait_for). -ETIMEDOUT: too slow. */
+static err
 conn_wait(struct conn *c, struct pace *pace)
 {
 	uint64_t began = clock_mono_ms(), left;

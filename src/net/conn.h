@@ -2,7 +2,7 @@
  * conn.h - one connection: a socket, perhaps with TLS on it.
  *
  * The socket never blocks. On a loop conn_read and conn_write are tried once; on a worker what cannot go on is
- * waited for with poll() in conn_wait(), which holds the other side to a minimum rate: only the time spent waiting
+ * waited for with poll(), which holds the other side to a minimum rate: only the time spent waiting
  * for it counts, so a slow disk of ours is never its fault. A connection belongs to its loop or to one worker.
  */
 #pragma once
@@ -70,9 +70,7 @@ struct pace {
 };
 static inline struct pace pace_of(uint64_t rate_min, uint64_t interval_ms) { return (struct pace){ rate_min, interval_ms, 0, 0 }; }
 
-/* Until the socket can go on (wait_for). -ETIMEDOUT: too slow. */
-err conn_wait(struct conn *, struct pace *);
-/* At least one byte, or 0 at the end. */
+/* These three wait. -ETIMEDOUT: too slow. At least one byte, or 0 at the end: */
 err conn_read_wait(struct conn *, struct pace *, void *p, size_t max, size_t *ret_len);
 /* All of them. Changes the iovec. */
 err conn_write_all(struct conn *, struct pace *, struct iovec *, int n, enum conn_more);

@@ -18,7 +18,7 @@ struct pool;
 
 struct pool_task {
 	void (*run)(struct pool_task *);
-	char note[POOL_NOTE_LEN + 1];	/* what it works on, for pool_workers(): printable; "" if nothing */
+	char note[POOL_NOTE_LEN + 1];	/* what it works on, for pool_worker(): printable; "" if nothing */
 	/* The pool's own from here on. */
 	struct pool_task *next;
 	uint64_t queued_ns;

@@ -153,16 +153,6 @@ aws_body_length(const struct aws_body *b)
 	return b->length;
 }
 
-bool
-aws_body_trailer_alg(const struct aws_body *b, enum digest_alg *ret)
-{
-	CHECK_OBJ(b, AWS_BODY_MAGIC);
-	if (!b->want.in_trailer)
-		return false;
-	*ret = b->want.alg;
-	return true;
-}
-
 void
 aws_body_want(struct aws_body *b, unsigned set, enum aws_body_help help)
 {
@@ -598,17 +588,6 @@ aws_body_finish(struct aws_body *b, struct digest_values *ret)
 	if (ret != NULL)
 		*ret = v;
 	return ERR_OK;
-}
-
-bool
-aws_body_trailer(const struct aws_body *b, enum digest_alg *ret_alg, uint8_t *ret)
-{
-	CHECK_OBJ(b, AWS_BODY_MAGIC);
-	if (!b->want.in_trailer || !b->want.has_value)
-		return false;
-	*ret_alg = b->want.alg;
-	memcpy(ret, b->want.value, digest_len(b->want.alg));
-	return true;
 }
 
 static err

@@ -36,8 +36,6 @@ void aws_body_close(struct aws_body **);
 
 /* Decoded length, or UINT64_MAX if the client did not say (Transfer-Encoding: chunked without aws-chunked). */
 uint64_t aws_body_length(const struct aws_body *);
-/* The checksum that will come as a trailer (x-amz-trailer), if any. */
-bool aws_body_trailer_alg(const struct aws_body *, enum digest_alg *ret);
 
 /*
  * Compute these too (DIGEST_BIT()s); before the first read. help: hash beside reading and writing (see digests_help());
@@ -63,9 +61,6 @@ struct digest_values {
  * aws_body_read() gives. Once. ret may be NULL.
  */
 err aws_body_finish(struct aws_body *, struct digest_values *ret);
-
-/* The checksum that came as a trailer, after finish. false: none came. ret: digest_len() bytes. */
-bool aws_body_trailer(const struct aws_body *, enum digest_alg *ret_alg, uint8_t *ret);
 
 /* For small bodies (XML, JSON): read, finish, and give all of it. More than max bytes: S3_EntityTooLarge. */
 err aws_body_read_all(struct aws_body *, struct arena *, size_t max, struct digest_values *ret_digests, str *ret);

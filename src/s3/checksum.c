@@ -256,12 +256,6 @@ checksum_text_parse(enum digest_alg alg, str text, uint32_t parts, uint8_t *ret)
 	return true;
 }
 
-bool
-checksum_eq(const struct checksum *a, const struct checksum *b)
-{
-	return a->set == b->set && (!a->set || (a->alg == b->alg && memcmp(a->value, b->value, digest_len(a->alg)) == 0));
-}
-
 err_v
 checksum_upload_read(const struct http_head *h, bool *ret_set, enum digest_alg *ret_alg, enum checksum_type *ret_type)
 {

@@ -48,7 +48,6 @@ struct checksum checksum_of(enum digest_alg, enum checksum_type, const uint8_t *
 str checksum_text(struct arena *, const struct checksum *, uint32_t parts);
 /* Back from text; a composite's "-N" is accepted and checked against parts unless parts is 0. */
 bool checksum_text_parse(enum digest_alg, str text, uint32_t parts, uint8_t *ret);
-bool checksum_eq(const struct checksum *, const struct checksum *);
 
 /*
  * How an upload is to be checked: from x-amz-checksum-algorithm and x-amz-checksum-type. Without an algorithm:
