@@ -36,6 +36,7 @@
 
 #define CONTROL_WORKERS 4
 #define TOUCH_WAIT_MS 2000u
+#define KEYS_INTERVAL_MS 600000u
 #define CONTROL_QUEUE 64
 #define HANDOVER_IDLE_MS 1000	/* for a client's next request on a connection that a restart is about to close */
 #define AUDIT_QUEUE (4u << 20)
@@ -257,12 +258,12 @@ start_jobs(struct server *s)
 		.catalog = s->store.catalog, .blobs = s->store.blobs, .threads = (unsigned)c->job_threads,
 		.interval_ms = { [JOB_sweep] = c->sweep_interval, [JOB_reaper] = c->reap_interval,
 			[JOB_lifecycle] = c->lifecycle_interval, [JOB_scrub] = c->scrub_interval, [JOB_touch] = c->touch_interval,
-			[JOB_age] = c->age_interval },
+			[JOB_age] = c->age_interval, [JOB_keys] = KEYS_INTERVAL_MS },
 		.rate = { [JOB_reaper] = c->reap_rate, [JOB_lifecycle] = c->lifecycle_rate, [JOB_scrub] = c->scrub_rate,
 			[JOB_age] = c->age_rate },
 		.opened_ns = clock_unique_ns(),		/* servers are started later, so no upload is under way */
 		.reap_grace_ms = c->reap_grace, .day_seconds = (uint32_t)c->lifecycle_day_seconds, .data_dir = c->data_dir,
-		.touch = s->store.touch,
+		.touch = s->store.touch, .access = s->store.access,
 	};
 
 	jobs_start(&o, &s->jobs);

@@ -180,8 +180,8 @@ void key_list_done(struct key_list *);
 void keys_of(struct access *, str org, str principal, struct key_list *);
 /* Delete their rows, commit, publish. */
 err keys_revoke(struct access *, struct key_list *, struct kv_batch *);
-/* Forget tokens that ended more than a day ago. */
-err tokens_sweep(struct access *);
+/* Forget tokens that ended before then; how many. Under the lock. */
+err tokens_sweep(struct access *, uint64_t before_ms, unsigned *ret_n);
 
 /* ---- chance and ciphers (seal.c) ---- */
 

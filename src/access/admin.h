@@ -139,8 +139,8 @@ err access_key_set_status(struct access *, str org, str principal, enum key_stat
 err access_key_revoke(struct access *, str org, str id);
 /* OK also if it has none. */
 err access_key_revoke_principal(struct access *, str org, str principal, unsigned *ret_n);
-/* Forget keys and tokens that ended more than a day ago. For the jobs; call it every few minutes. */
-err access_sweep(struct access *);
+/* Forget up to 1,000 keys and tokens that ended more than a day ago; a suspended key stays. *ret_n: how many; 0: there are no more. */
+err access_sweep(struct access *, unsigned *ret_n);
 
 /* ---- organization policies ---- */
 

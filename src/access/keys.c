@@ -419,23 +419,26 @@ access_key_set_status(struct access *a, str org, str principal, enum key_status 
 }
 
 err_v
-access_sweep(struct access *a)
+access_sweep(struct access *a, unsigned *ret_n)
 {
 	AUTO(locked_done) struct locked l = locked_begin(a);
 	AUTO(kv_batch_free) struct kv_batch *b = kv_batch_new(KV_SYSTEM_SPACE);
 	AUTO(key_list_done) struct key_list keys = { 0 };
 	uint64_t before_ms = clock_wall_ms() - FORGET_AFTER_MS;
 	const struct snapshot *now = atomic_load(&a->now);
+	unsigned tokens;
 
 	(void)l;
 	for (size_t at = 0; at < KEY_SLOTS; at++)
 		for (unsigned i = 0; now->slot[at] != NULL && i < now->slot[at]->n && keys.n < SWEEP_MAX; i++) {
 			const struct key_view *k = now->slot[at]->key[i];
 
-			if (k->info.expires_ms != 0 && k->info.expires_ms < before_ms)
+			if (k->info.status == KEY_ACTIVE && k->info.expires_ms != 0 && k->info.expires_ms < before_ms)
 				key_list_add(&keys, k);
 		}
 	if (keys.n > 0)
 		TRY(keys_revoke(a, &keys, b));
-	return tokens_sweep(a);
+	TRY(tokens_sweep(a, before_ms, &tokens));
+	*ret_n = (unsigned)keys.n + tokens;
+	return ERR_OK;
 }

@@ -16,7 +16,6 @@
 #define TOKEN_RANDOM 40u
 #define ORG_ID_LEN 6u
 #define TOKEN_ID_LEN 16u
-#define FORGET_AFTER_MS (24 * 3600 * 1000ull)
 
 static const char *const role_names[] = { [ROLE_USER] = "user", [ROLE_ADMIN] = "admin", [ROLE_OPERATOR] = "operator" };
 
@@ -355,14 +354,18 @@ access_token_revoke(struct access *a, str org, str id)
 }
 
 err_v
-tokens_sweep(struct access *a)
+tokens_sweep(struct access *a, uint64_t before_ms, unsigned *ret_n)
 {
 	AUTO(arena_free) struct arena *mem = arena_new(4096, 4 << 20);
 	AUTO(kv_batch_free) struct kv_batch *b = kv_batch_new(KV_SYSTEM_SPACE);
-	struct token_sweep s = { .arena = mem, .batch = b, .before_ms = clock_wall_ms() - FORGET_AFTER_MS };
+	struct token_sweep s = { .arena = mem, .batch = b, .before_ms = before_ms };
 
+	lock_assert_held(&a->lock);
 	TRY(rows_each(a->kv, "AT", STR_NONE, sweep_token, &s));
-	return s.n > 0 ? change_commit(a, b) : ERR_OK;
+	if (s.n > 0)
+		TRY(change_commit(a, b));
+	*ret_n = s.n;
+	return ERR_OK;
 }
 
 err_v

@@ -19,6 +19,7 @@ enum job_kind {
 	JOB_COUNT
 };
 
+struct access;
 struct jobs;
 struct touch;
 
@@ -33,6 +34,7 @@ struct jobs_options {
 	uint64_t reap_grace_ms;		/* how long the dead stay: longer than any download begun before */
 	uint32_t day_seconds;		/* a lifecycle day */
 	struct touch *touch;		/* meta/touch.h */
+	struct access *access;		/* access/access.h */
 	str data_dir;			/* whose small files go into backups too */
 };
 

@@ -60,7 +60,7 @@ def test_jobs_are_run_and_shown(new_store):
     store = new_store("--scrub-interval", "0")
     api = Api(store)
     jobs = api.call("GET", "/v1/caisson/job")["jobs"]
-    assert {"sweep", "reaper", "lifecycle", "backup", "scrub"} <= {j["name"] for j in jobs}
+    assert {"sweep", "reaper", "lifecycle", "backup", "scrub", "keys"} <= {j["name"] for j in jobs}
     before = api.call("GET", "/v1/caisson/job/scrub")["job"]["passes"]
     for name in ("sweep", "reaper", "lifecycle", "scrub"):
         assert command(store, "job", "run", name)[0] == 0
