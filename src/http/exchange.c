@@ -93,13 +93,8 @@ exchange_begin(struct exchange *x, struct session *s, enum exchange_head has)
 	const struct http_limits *lim = &s->server->limits;
 
 	CHECK_OBJ(x, EXCHANGE_MAGIC);
-	if (has == EXCHANGE_NO_HEAD) {
-		x->head.method = HTTP_METHOD_OTHER;
-		x->head.minor = 1;
-		x->head.headers = x->head.queries = 0;
-		x->head.keep_alive = x->head.chunked = x->head.has_length = x->head.expect_continue = false;
-		x->head.length = 0;
-	}
+	if (has == EXCHANGE_NO_HEAD)
+		http_head_clear(&x->head);
 	x->session = s;
 	x->head_bytes = 0;
 	body_init(&x->body, &s->conn, &x->in, &x->head, lim);

@@ -115,7 +115,7 @@ void exchanges_init(struct exchanges *);
 void exchanges_done(struct exchanges *);
 struct exchange *exchange_take(struct exchanges *);
 void exchange_release(struct exchanges *, struct exchange *);
-/* Ready for a request of this session. head_is_whole: x->head is filled. */
+/* Ready for a request of this session. EXCHANGE_HAS_HEAD: x->head is filled. */
 enum exchange_head { EXCHANGE_HAS_HEAD, EXCHANGE_NO_HEAD };
 void exchange_begin(struct exchange *, struct session *, enum exchange_head);
 /* Forget the request. Unused input stays. */

@@ -266,8 +266,8 @@ head_fill(str head, struct arena *a, struct http_head *h)
 }
 
 /* Forget an earlier request; the tables keep their dead rows, which are never looked at. */
-static void
-head_clear(struct http_head *h)
+void
+http_head_clear(struct http_head *h)
 {
 	h->method = HTTP_METHOD_OTHER;
 	h->method_text = h->target = h->path_raw = h->query_raw = STR_NONE;
@@ -285,7 +285,7 @@ http_head_parse(str bytes, struct arena *a, struct http_head *h, size_t *ret_len
 	str head = str_skip(bytes, blank);
 	enum http_parse got;
 
-	head_clear(h);
+	http_head_clear(h);
 	if (str_eq(bytes, STR("\r")) || head.len == 0)
 		return HTTP_PARSE_MORE;
 	got = lines_check(str_sub(head, 0, HTTP_HEAD_MAX), &len, ret_why);

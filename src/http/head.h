@@ -58,6 +58,9 @@ enum http_parse { HTTP_PARSE_MORE, HTTP_PARSE_DONE, HTTP_PARSE_BAD };
  */
 enum http_parse http_head_parse(str bytes, struct arena *, struct http_head *h, size_t *ret_len, const char **ret_why);
 
+/* As if nothing had come: for a request whose head never was whole. */
+void http_head_clear(struct http_head *);
+
 /* The first header of this name (any case), or STR_NONE. */
 str http_header(const struct http_head *, str name);
 bool http_header_has(const struct http_head *, str name);

@@ -14,7 +14,6 @@
 
 struct buf;
 struct resp;
-struct blob_reader;
 
 void resp_status(struct resp *, int status);
 int resp_status_sent(const struct resp *);	/* 0: nothing sent yet */

@@ -87,26 +87,31 @@ kept_store(struct session *s, struct exchange *x)
 }
 
 static void
-session_free(struct session *s)
+session_strip(struct session *s)
 {
 	kept_drop(s);
 	buf_done(&s->out);
 	atomic_fetch_sub_explicit(&s->server->connections, 1, memory_order_relaxed);
-	free(s);
 }
 
 /* Off the loop's list, closed, freed; by whoever has it. The server may be gone as soon as the loop does not know it any more. */
 static void
 session_close(struct session *s)
 {
-	struct loop *l = s->lane->loop;
-
-	kept_drop(s);
-	buf_done(&s->out);
-	atomic_fetch_sub_explicit(&s->server->connections, 1, memory_order_relaxed);
-	loop_remove(l, &s->conn);
+	session_strip(s);
+	loop_remove(s->lane->loop, &s->conn);
 	conn_done(&s->conn);
 	free(s);
+}
+
+/* From a worker, or from none, back to its loop; or closed, if it does not stay. */
+static void
+session_give(struct session *s, bool stays, enum loop_how how)
+{
+	if (stays)
+		loop_give(s->lane->loop, &s->conn, how);
+	else
+		session_close(s);
 }
 
 static void
@@ -200,7 +205,6 @@ exchange_leave(struct exchange *x)
 {
 	struct session *s = x->session;
 	struct http_server *v = s->server;
-	struct loop *l = s->lane->loop;
 	struct exchange *refused;
 	enum loop_how how;
 	uint64_t left;
@@ -210,10 +214,7 @@ exchange_leave(struct exchange *x)
 	refused = clients_leave(v->clients, &s->conn.address);
 	exchange_release(&v->exchanges, x);
 	/* From here on the server may be gone, unless refused holds it: a loop ends only without connections. */
-	if (stays)
-		loop_give(l, &s->conn, how);
-	else
-		session_close(s);
+	session_give(s, stays, how);
 	return refused;
 }
 
@@ -223,7 +224,6 @@ exchange_refuse(struct exchange *x)
 {
 	struct session *s = x->session;
 	struct http_server *v = s->server;
-	struct loop *l = s->lane->loop;
 	enum loop_how how;
 	uint64_t left;
 	bool stays;
@@ -234,10 +234,7 @@ exchange_refuse(struct exchange *x)
 	v->handler.refuse(v->handler.ctx, &x->req, 503, "Too many requests are waiting.");
 	stays = session_settle(s, x, exchange_after(x, &left), left, &how);
 	exchange_release(&v->exchanges, x);
-	if (stays)
-		loop_give(l, &s->conn, how);
-	else
-		session_close(s);
+	session_give(s, stays, how);
 }
 
 /* On a worker. */
@@ -259,13 +256,27 @@ exchange_run(struct pool_task *t)
 	}
 }
 
+/* On the loop: into the state that follows, or closed. */
+static void
+settle_here(struct lane *lane, struct session *s, struct exchange *x, enum session_after after, uint64_t left)
+{
+	enum loop_how how;
+
+	if (!session_settle(s, x, after, left, &how)) {
+		session_close(s);
+		return;
+	}
+	loop_watch(lane->loop, &s->conn, EPOLLIN);
+	if (how == LOOP_READY)
+		session_ops.event(lane, lane->loop, &s->conn);
+}
+
 /* On the loop, after an answer. NEXT and nothing left over: go on in the same input. */
 static enum run
 answered(struct lane *lane, struct session *s, struct exchange *x)
 {
 	uint64_t left;
 	enum session_after after = exchange_after(x, &left);
-	enum loop_how how;
 
 	if (x->resp.rest.len > 0 && after != AFTER_CLOSE) {
 		uint64_t rate = s->server->limits.body_rate_min;
@@ -285,13 +296,7 @@ answered(struct lane *lane, struct session *s, struct exchange *x)
 	}
 	if (after == AFTER_NEXT)
 		return RUN_WAITS;
-	if (!session_settle(s, x, after, left, &how)) {
-		session_close(s);
-		return RUN_GONE;
-	}
-	loop_watch(lane->loop, &s->conn, EPOLLIN);
-	if (how == LOOP_READY)
-		session_ops.event(lane, lane->loop, &s->conn);
+	settle_here(lane, s, x, after, left);
 	return RUN_GONE;
 }
 
@@ -316,7 +321,7 @@ refuse_headless(struct lane *lane, struct session *s, struct exchange *x, int st
 	return refuse(lane, s, x, status, why);
 }
 
-/* Keep the input until more of it comes. first_ms: how long that may take, from the first byte. */
+/* Keep the input until more of it comes. want: so many bytes; 0: not known. within_ms: how long that may take, from the first byte. */
 static enum run
 await_more(struct lane *lane, struct session *s, struct exchange *x, size_t want, uint64_t within_ms)
 {
@@ -477,7 +482,6 @@ session_input(struct lane *lane, struct session *s)
 static void
 session_out(struct lane *lane, struct session *s)
 {
-	enum loop_how how;
 	struct exchange *x;
 
 	while (s->out_at < s->out.len) {
@@ -507,13 +511,7 @@ session_out(struct lane *lane, struct session *s)
 	x = lane_exchange(lane);
 	x->in.at = x->in.end = 0;
 	kept_drop(s);
-	if (!session_settle(s, x, s->out_after, s->left, &how)) {
-		session_close(s);
-		return;
-	}
-	loop_watch(lane->loop, &s->conn, EPOLLIN);
-	if (how == LOOP_READY)
-		session_ops.event(lane, lane->loop, &s->conn);
+	settle_here(lane, s, x, s->out_after, s->left);
 }
 
 static void
@@ -629,7 +627,8 @@ turn_away(struct lane *lane, struct session *s)
 		conn_end(&s->conn);
 	}
 	conn_done(&s->conn);
-	session_free(s);
+	session_strip(s);
+	free(s);
 }
 
 /*
@@ -659,7 +658,8 @@ on_accepted(void *ctx, struct loop *l, int fd)
 	buf_init(&s->out, RESP_REST_MAX);
 	atomic_fetch_add_explicit(&v->accepted, 1, memory_order_relaxed);
 	if (!conn_init(&s->conn, fd, v->tls)) {
-		session_free(s);
+		session_strip(s);
+		free(s);
 		return;
 	}
 	if (n >= v->limits.connections && (n >= v->limits.connections + OVER_MAX || !make_room(v))) {
