@@ -82,8 +82,8 @@ void job_noticed(struct job *, const char *what);
 void job_failed(struct job *, const char *what, err_v);
 
 /*
- * Each bucket behind that name in turn; names live until the next but one page. What fails in one is counted as "what"; that it is gone
- * is fine.
+ * Each bucket behind that name in turn; its own name is still there when the next one is visited. What fails in one is counted as
+ * "what"; that it is gone is fine.
  */
 typedef err_v job_bucket_f(void *arg, const struct bucket *);
 err job_each_bucket(struct job *, str after, const char *what, job_bucket_f *, void *arg);

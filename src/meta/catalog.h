@@ -136,7 +136,7 @@ struct bucket_split bucket_split(const struct bucket_usage *, const struct bucke
 
 /* ---- conditions ---- */
 
-/* Conditions on what is there now. Unset: p == NULL. ETags without quotes, "*" as such; times in seconds, 0 = unset. */
+/* Conditions on what is there now. Unset: p == NULL, false. Times in seconds since 1970. */
 struct conditions {
 	str if_match, if_none_match;	/* header values: "*", one ETag or a list, quotes allowed */
 	bool has_modified_since, has_unmodified_since;

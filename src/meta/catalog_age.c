@@ -60,12 +60,11 @@ gone_is_fine(err_v e)
 	return err_is(e, ERR_NOT_FOUND.code) ? ERR_OK : e;
 }
 
-err_v
-catalog_touch(struct catalog *c, uint32_t space, const str *keys, unsigned n, uint32_t day, struct arena *a)
+/* value.p NULL: the days go. */
+static err
+touch_rows(struct catalog *c, uint32_t space, const str *keys, unsigned n, str value, struct arena *a)
 {
 	AUTO(kv_batch_free) struct kv_batch *b = NULL;
-	char room[DAY_LEN];
-	str value = day_text(day, room);
 	err_v e;
 
 	CHECK_OBJ(c, CATALOG_MAGIC);
@@ -75,27 +74,26 @@ catalog_touch(struct catalog *c, uint32_t space, const str *keys, unsigned n, ui
 	for (unsigned i = 0; i < n; i++) {
 		struct row_key row = row_of_key(ROW_TOUCH, keys[i]);
 
-		kv_put(b, row_str(&row), value);
+		if (value.p != NULL)
+			kv_put(b, row_str(&row), value);
+		else
+			kv_delete(b, row_str(&row));
 	}
 	return kv_commit(c->kv, b);
 }
 
 err_v
+catalog_touch(struct catalog *c, uint32_t space, const str *keys, unsigned n, uint32_t day, struct arena *a)
+{
+	char room[DAY_LEN];
+
+	return touch_rows(c, space, keys, n, day_text(day, room), a);
+}
+
+err_v
 catalog_untouch(struct catalog *c, uint32_t space, const str *keys, unsigned n, struct arena *a)
 {
-	AUTO(kv_batch_free) struct kv_batch *b = NULL;
-	err_v e;
-
-	CHECK_OBJ(c, CATALOG_MAGIC);
-	e = batch_of(c, space, a, &b);
-	if (!err_ok(e))
-		return gone_is_fine(e);
-	for (unsigned i = 0; i < n; i++) {
-		struct row_key row = row_of_key(ROW_TOUCH, keys[i]);
-
-		kv_delete(b, row_str(&row));
-	}
-	return kv_commit(c->kv, b);
+	return touch_rows(c, space, keys, n, STR_NONE, a);
 }
 
 err_v
@@ -189,9 +187,10 @@ catalog_ages_set(struct catalog *c, uint32_t space, const struct bucket_ages *ag
 	int64_t n[AGES_COUNT] = { (int64_t)ages->at_ms, ages->warm_objects, ages->warm_bytes, ages->cold_objects, ages->cold_bytes };
 	struct row_key row = row_kind_from(ROW_AGES);
 	AUTO(kv_batch_free) struct kv_batch *b = NULL;
-	err_v e = batch_of(c, space, a, &b);
+	err_v e;
 
 	CHECK_OBJ(c, CATALOG_MAGIC);
+	e = batch_of(c, space, a, &b);
 	if (!err_ok(e))
 		return gone_is_fine(e);
 	static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "as kv_add writes them");
@@ -205,9 +204,10 @@ catalog_ages(struct catalog *c, uint32_t space, struct arena *a, struct bucket_a
 	struct row_key row = row_kind_from(ROW_AGES);
 	int64_t n[AGES_COUNT];
 	str raw;
-	err_v e = kv_get(c->kv, space, row_str(&row), KV_MAY_BLOCK, a, &raw);
+	err_v e;
 
 	CHECK_OBJ(c, CATALOG_MAGIC);
+	e = kv_get(c->kv, space, row_str(&row), KV_MAY_BLOCK, a, &raw);
 	*ret = (struct bucket_ages){ 0 };
 	if (err_is(e, ERR_NOT_FOUND.code))
 		return ERR_OK;

@@ -127,6 +127,17 @@ catalog_config_set(struct catalog *c, const struct bucket *b, enum bucket_config
 }
 
 err_v
+catalog_config_replace(struct catalog *c, const struct bucket *b, enum bucket_config which, str value, struct arena *a)
+{
+	AUTO(write_done) struct write w = write_begin(c, b);
+	err_v e;
+
+	assert(which < CONFIG_COUNT);
+	e = config_once(&w, which, value);
+	return err_is(e, ERR_CONFLICT.code) ? err_s3(S3_OperationAborted) : e;
+}
+
+err_v
 catalog_usage_read(str raw, struct bucket_usage *ret)
 {
 	int64_t n[COUNTER_COUNT] = { 0 };
@@ -143,17 +154,6 @@ catalog_usage_read(str raw, struct bucket_usage *ret)
 	u.uploads = n[COUNTER_UPLOADS];
 	*ret = u;
 	return ERR_OK;
-}
-
-err_v
-catalog_config_replace(struct catalog *c, const struct bucket *b, enum bucket_config which, str value, struct arena *a)
-{
-	AUTO(write_done) struct write w = write_begin(c, b);
-	err_v e;
-
-	assert(which < CONFIG_COUNT);
-	e = config_once(&w, which, value);
-	return err_is(e, ERR_CONFLICT.code) ? err_s3(S3_OperationAborted) : e;
 }
 
 err_v

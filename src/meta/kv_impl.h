@@ -55,7 +55,7 @@ struct kv_batch {
 	size_t bytes;
 	size_t changes;		/* ops that are not expectations */
 	bool has_range;
-	err_v failed;		/* the first call that asked for too much; told by kv_commit */
+	err_v failed;		/* a call asked for too much: told by kv_commit */
 };
 
 /* Sum of two counter values, either may be shorter; sum_max: room in ret_sum. false: not counters. */
