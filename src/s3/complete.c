@@ -124,18 +124,8 @@ static err
 list_read(struct s3_req *rq, struct completion *c)
 {
 	struct xml_node *root;
-	str body = STR("");
-	err_v e;
 
-	if (rq->payload != NULL) {
-		e = aws_body_read_all(rq->payload, rq->arena, COMPLETE_BODY_MAX, NULL, &body);
-		if (err_is(e, S3_EntityTooLarge))
-			return err_s3f(S3_MalformedXML, "The XML is longer than the %u bytes allowed.", COMPLETE_BODY_MAX);
-		TRY(e);
-	}
-	if (str_empty(body))
-		return err_s3f(S3_MalformedXML, "The request has no body; this call takes XML.");
-	TRY(xml_parse(body, rq->arena, &root));
+	TRY(request_xml(rq, COMPLETE_BODY_MAX, &root));
 	return choices_read(root, rq->arena, c);
 }
 
