@@ -21,6 +21,7 @@ struct watch {
 	const char *name;
 	char *arg[ARGUMENTS_MAX + 3];	/* the job, where the server is, and which findings are wanted */
 	int n;
+	json_int_t ticket;		/* of the pass that is waited for: what earlier ones have found is not shown */
 	char began[32];			/* the pass whose findings are being shown ... */
 	size_t found;			/* ... and how many of them have been */
 	bool terminal;
@@ -98,7 +99,7 @@ static json_t *
 look(struct watch *w, bool *ret_all, int *ret_code)
 {
 	char offset[24], flag[] = "--offset";
-	json_t *answer;
+	json_t *answer, *job;
 
 	snprintf(offset, sizeof(offset), "%zu", w->found);
 	w->arg[w->n] = flag;
@@ -106,7 +107,8 @@ look(struct watch *w, bool *ret_all, int *ret_code)
 	answer = call("show", w->n + 2, w->arg, ret_code);
 	if (answer == NULL)
 		return NULL;
-	*ret_all = show_found(w, json_object_get(answer, "job"), json_object_get(answer, "found"));
+	job = json_object_get(answer, "job");
+	*ret_all = number(job, "serves") < w->ticket || show_found(w, job, json_object_get(answer, "found"));
 	return answer;
 }
 
@@ -125,21 +127,20 @@ static int
 watch(struct watch *w)
 {
 	json_t *job, *answer;
-	json_int_t ticket;
 	bool all;
 	int code;
 
 	answer = call("run", w->n, w->arg, &code);
 	if (answer == NULL)
 		return code;
-	ticket = number(answer, "ticket");
+	w->ticket = number(answer, "ticket");
 	json_decref(answer);
 	for (;;) {
 		answer = look(w, &all, &code);
 		if (answer == NULL)
 			return code;
 		job = json_object_get(answer, "job");
-		if (number(job, "served") >= ticket && all)
+		if (number(job, "served") >= w->ticket && all)
 			break;
 		show_bar(w, job);
 		json_decref(answer);

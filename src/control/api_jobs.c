@@ -10,14 +10,15 @@ job_json(struct api_req *rq, enum job_kind kind)
 	struct job_progress p;
 
 	jobs_progress(rq->control->jobs, kind, &p);
-	return json_pack("{s:s, s:s, s:b, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:f, s:o, s:o, s:I}",
+	return json_pack("{s:s, s:s, s:b, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:f, s:o, s:o, s:I, s:I}",
 	    "name", p.name, "unit", p.unit, "running", p.running,
 	    "passes", (json_int_t)p.passes, "seen", (json_int_t)p.seen, "done", (json_int_t)p.done, "bytes", (json_int_t)p.bytes,
 	    "failed", (json_int_t)p.failed, "findings", (json_int_t)p.findings,
 	    "passSeen", (json_int_t)p.pass_seen, "passFailed", (json_int_t)p.pass_failed,
 	    "passFindings", (json_int_t)p.pass_findings, "backlog", (json_int_t)p.backlog,
 	    "percent", (double)p.permille / 10, "passBegan", api_time(rq->arena, p.began_ms),
-	    "passEnded", api_time(rq->arena, p.ended_ms), "served", (json_int_t)p.served);
+	    "passEnded", api_time(rq->arena, p.ended_ms), "serves", (json_int_t)p.serves,
+	    "served", (json_int_t)p.served);
 }
 
 static err

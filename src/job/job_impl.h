@@ -42,7 +42,8 @@ struct job {
 
 	struct lock lock;		/* rank: LOCK_JOBS */
 	struct cond changed;
-	uint64_t called, answered GUARDED_BY(lock);	/* tickets given, and the newest that a pass has served */
+	/* Tickets: the newest given, the newest that the present or last pass serves, the newest that one has served. */
+	uint64_t called, serves, answered GUARDED_BY(lock);
 	uint64_t passes, began_ms, ended_ms, ended_mono_ms GUARDED_BY(lock);
 	bool running, called_for GUARDED_BY(lock);	/* called_for: this pass was asked for */
 	uint64_t again_ms GUARDED_BY(lock);	/* when the next pass is due after the last, if not after the interval */

@@ -241,11 +241,10 @@ wait_turn(struct job *j)
 static void
 one_pass(struct job *j)
 {
-	uint64_t ticket;
 	err_v e;
 
 	lock_take(&j->lock);
-	ticket = j->called;
+	j->serves = j->called;
 	j->called_for = j->called > j->answered;
 	j->running = true;
 	j->again_ms = 0;
@@ -271,7 +270,7 @@ one_pass(struct job *j)
 	j->passes += j->again_ms == 0;
 	j->ended_ms = clock_wall_ms();
 	j->ended_mono_ms = clock_mono_ms();
-	j->answered = ticket;
+	j->answered = j->serves;
 	cond_broadcast(&j->changed);
 	lock_drop(&j->lock);
 }
@@ -437,6 +436,7 @@ jobs_progress(struct jobs *s, enum job_kind kind, struct job_progress *ret)
 	ret->passes = j->passes;
 	ret->began_ms = j->began_ms;
 	ret->ended_ms = j->ended_ms;
+	ret->serves = j->serves;
 	ret->served = j->answered;
 	lock_drop(&j->lock);
 }

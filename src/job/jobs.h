@@ -65,6 +65,7 @@ struct job_progress {
 	uint64_t backlog;		/* what the last pass left behind, as far as it knows */
 	uint64_t permille;		/* of this pass, where the job can tell */
 	uint64_t began_ms, ended_ms;	/* the last, wall clock */
+	uint64_t serves;		/* tickets up to this one are those of the present pass, or the last: whose findings there are */
 	uint64_t served;		/* tickets up to this one have had their pass */
 };
 void jobs_progress(struct jobs *, enum job_kind, struct job_progress *ret);
