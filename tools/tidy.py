@@ -19,10 +19,9 @@ LAYERS = {
     "blob": "base",
     "meta": "base blob http",       # blob: struct blob_ref is part of a record; http: dates and XML of lifecycle rules
     "access": "base http meta",     # http: heads, for conditions of policies
-    "s3": "base net http meta blob access job config",
+    "s3": "base net http meta blob access",
     "job": "base meta blob access",
-    "control": "base net http meta blob access job config",
-    "lota": "base net http blob",
+    "control": "base net http meta blob access job",
     "config": "base",
     "cli": "base net http meta blob access s3 control job config",
     "tbl": "",

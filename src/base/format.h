@@ -7,7 +7,10 @@
 
 #include "base/err.h"
 
-/* dir: AT_FDCWD, or what path is relative to. -ENOENT: there is no such file. -ENOTSUP: of a newer program. ERR_DAMAGED: something else is in it. All with a context. */
+/*
+ * dir: AT_FDCWD, or what path is relative to. -ENOENT: there is no such file. -ENOTSUP: of a newer program. ERR_DAMAGED: something else
+ * is in it. All with a context.
+ */
 err format_check(int dir, const char *path, const char *what, unsigned newest);
 /* Write it, durable but for its name. */
 err format_write(const char *path, const char *what, unsigned version);
