@@ -122,6 +122,7 @@ check(struct check *c)
 {
 	struct verify_options o = { .alone = true, .pace = pace, .found = found, .arg = c };
 	struct verify_sum sum = { 0 };
+	const char *trouble;
 	err_v e = open_store(c);
 
 	if (err_is(e, -EBUSY)) {
@@ -132,6 +133,9 @@ check(struct check *c)
 		found_closed(c, "the store cannot be opened", e);
 		return true;
 	}
+	trouble = kv_trouble(c->kv);
+	if (trouble != NULL)
+		found(c, &(struct finding){ .kind = FINDING_DAMAGE, .what = str_c(trouble) });
 	check_access(c);
 	c->crew = crew_new((unsigned)c->config->job_threads);
 	o.catalog = c->catalog;

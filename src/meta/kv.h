@@ -31,7 +31,8 @@ enum kv_wait { KV_MAY_BLOCK, KV_NO_WAIT };
 /*
  * url: "rocksdb:DIR" or "memory:". Creates what is not there. cache_bytes: block
  * cache. Errors: errno; -EBUSY when another process has the directory open;
- * ERR_DAMAGED when the store says it is corrupt.
+ * ERR_DAMAGED when the store says it is corrupt; if a part can be read all the same, it is opened for that: kv_trouble() says so,
+ * commits answer -EROFS, reads of what is lost ERR_DAMAGED, and kv_can_reopen() stays false.
  */
 struct kv_options {
 	uint64_t cache_bytes;

@@ -36,6 +36,7 @@ struct rocks {
 	uint64_t probed_ms GUARDED_BY(lock);
 	uint64_t reserve;		/* bytes to leave free on the file system */
 	atomic_bool spare;		/* the spare file is there */
+	bool damaged;			/* open for reading what can be read: poisoned from the start, and for good */
 	atomic_bool poisoned;		/* set once, after the two below have been written */
 	err_v poison;
 	char trouble[512];

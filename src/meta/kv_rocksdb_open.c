@@ -70,8 +70,9 @@ merge_name(void *state)
 
 /* ---- options ---- */
 
+/* filters NULL: those that tables have are not looked at. */
 static void
-set_tables(rocksdb_options_t *o, rocksdb_cache_t *cache)
+set_tables(rocksdb_options_t *o, rocksdb_cache_t *cache, rocksdb_filterpolicy_t *filters)
 {
 	rocksdb_block_based_table_options_t *t = rocksdb_block_based_options_create();
 
@@ -80,9 +81,10 @@ set_tables(rocksdb_options_t *o, rocksdb_cache_t *cache)
 	rocksdb_block_based_options_set_format_version(t, 5);
 	/* In parts: all of it may be larger than a shard of a small cache, and would be read and unpacked for each look-up. */
 	rocksdb_block_based_options_set_index_type(t, rocksdb_block_based_table_index_type_two_level_index_search);
-	rocksdb_block_based_options_set_partition_filters(t, 1);
+	rocksdb_block_based_options_set_partition_filters(t, filters != NULL);
 	rocksdb_block_based_options_set_metadata_block_size(t, 4 << 10);
-	rocksdb_block_based_options_set_filter_policy(t, rocksdb_filterpolicy_create_bloom_full(10));
+	if (filters != NULL)
+		rocksdb_block_based_options_set_filter_policy(t, filters);
 	rocksdb_block_based_options_set_cache_index_and_filter_blocks(t, 1);
 	rocksdb_block_based_options_set_cache_index_and_filter_blocks_with_high_priority(t, 1);
 	rocksdb_block_based_options_set_pin_top_level_index_and_filter(t, 1);
@@ -95,7 +97,7 @@ options_new(const struct kv_options *want, rocksdb_cache_t *cache, int recovery)
 {
 	rocksdb_options_t *o = rocksdb_options_create();
 
-	set_tables(o, cache);
+	set_tables(o, cache, rocksdb_filterpolicy_create_bloom_full(10));
 	rocksdb_options_set_create_if_missing(o, !want->read_only);
 	rocksdb_options_set_merge_operator(o, rocksdb_mergeoperator_create(NULL, merge_destroy, merge_full, merge_partial,
 	    merge_free, merge_name));
@@ -186,12 +188,37 @@ rocks_new(str dir)
 	return r;
 }
 
+/*
+ * A table that cannot be opened shall not take the others with it. Whoever asks for its rows is told that they are damaged, all
+ * else is answered; nothing is written any more, since compactions would build upon what is lost. Filters only save work: without
+ * them nothing is lost where one of them has rotted.
+ */
+static err_v
+open_damaged(struct rocks *r, err_v why)
+{
+	char *message = NULL;
+
+	snprintf(r->trouble, sizeof(r->trouble), "the index is damaged, what can be read of it is: %s", err_context());
+	rocksdb_options_set_paranoid_checks(r->options, 0);
+	rocksdb_options_set_create_if_missing(r->options, 0);
+	set_tables(r->options, r->cache, NULL);
+	r->db = rocksdb_open_for_read_only(r->options, r->dir, 0, &message);
+	rocksdb_free(message);
+	if (r->db == NULL)
+		return why;
+	r->damaged = true;
+	r->poison = why;
+	atomic_store(&r->poisoned, true);
+	return ERR_OK;
+}
+
 static err_v
 open_db(struct rocks *r, const struct kv_options *want)
 {
 	uint64_t cache_bytes = want->cache_bytes > CACHE_BYTES_MIN ? want->cache_bytes : CACHE_BYTES_MIN;
 	char *message = NULL;
 	bool torn = false;
+	err_v e;
 
 	r->read_only = want->read_only;
 	TRY(take_directory(r));
@@ -204,7 +231,8 @@ open_db(struct rocks *r, const struct kv_options *want)
 	r->options = options_new(want, r->cache, torn ? RECOVER_POINT_IN_TIME : RECOVER_TOLERATE_TAIL);
 	r->db = r->read_only ? rocksdb_open_for_read_only(r->options, r->dir, 0, &message) :
 	    rocksdb_open(r->options, r->dir, &message);
-	return rocks_err(message);
+	e = rocks_err(message);
+	return err_is(e, ERR_DAMAGED.code) ? open_damaged(r, e) : e;
 }
 
 err_v

@@ -116,7 +116,7 @@ rocks_can_reopen(struct kv *kv)
 	int fd;
 	bool ok;
 
-	if (!atomic_load(&r->poisoned) || !probe_due(r))
+	if (!atomic_load(&r->poisoned) || r->damaged || !probe_due(r))
 		return false;
 	fd = openat(r->dir_fd, PROBE, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (fd < 0)
