@@ -40,6 +40,7 @@ def test_every_state(where, driver, runs, budget):
 
 
 @pytest.mark.parametrize("driver, stride, least", [(BLOBS, 5, 50), (INDEX, 50, 50)])
+@pytest.mark.timeout(900)
 def test_nth_call_fails(where, driver, stride, least):
     total = engine_faults.campaign(where, SEED, stride, driver=driver)
     assert total["faults"] == []

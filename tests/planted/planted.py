@@ -40,13 +40,19 @@ def is_there(bug, top):
 
 
 def plant(bug, top):
+    """Gives a function that takes it out again."""
     if not is_there(bug, top):
         raise SystemExit(f"{bug.name}: {bug.file} does not have \"{bug.old}\" once")
     path = os.path.join(top, bug.file)
     with open(path) as source:
         text = source.read()
+    write(path, text.replace(bug.old, bug.new))
+    return lambda: write(path, text)
+
+
+def write(path, text):
     with open(path, "w") as source:
-        source.write(text.replace(bug.old, bug.new))
+        source.write(text)
 
 
 def build(top):
@@ -62,12 +68,13 @@ def build(top):
 
 def hunt(bug, top):
     """True if the harness fails, and says so in good order: by its last line, not by an exception."""
-    plant(bug, top)
+    heal = plant(bug, top)
     began = time.monotonic()
     harness, *more = bug.harness.split()
     where = "{build}" if harness == "fuzz" else build(top)		# that one builds by itself
     command = [a.format(build=where) for a in HARNESSES[harness]] + more
     done = subprocess.run(command if command[0] == "sh" else [sys.executable, *command], cwd=top, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    heal()
     lines = [line for line in done.stdout.splitlines() if line.strip()]
     found = done.returncode != 0 and re.search(r"[1-9]\d* failed", lines[-1] if lines else "") and "Traceback" not in done.stdout
     seen = next((line for line in lines if re.match(r"cut \d+:|killed at|.*FAULT|.*: .*acknowledged|.*to be got over", line)), lines[0] if lines else "nothing")
@@ -87,7 +94,6 @@ def main():
         shutil.copytree(TOP, top, ignore=shutil.ignore_patterns("build*", ".git", "node_modules", "__pycache__", ".venv"))
         for bug in chosen:
             results.append(hunt(bug, top))
-            shutil.copy(os.path.join(TOP, bug.file), os.path.join(top, bug.file))
     if "--json" in sys.argv:
         print(json.dumps([{"bug": b.name, "harness": b.harness, "found": f, "seen": s} for b, (f, s) in zip(chosen, results)], indent=1))
     failed = sum(not found for found, _ in results)
