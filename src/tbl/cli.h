@@ -40,7 +40,7 @@ CLI("key", "list", "GET", "/v1/cwobject/access-key", "--offset:?offset --limit:?
     "accessKeyId status principalName expiry", "List access keys.", "caisson key list")
 CLI("key", "create", "POST", "/v1/cwobject/access-key",
     "--duration:durationSeconds# --principal:principalName --attribute:attributes= --org:?org", "",
-    "accessKeyId secretKey principalName expiry", "Make an access key, permanent or for --duration seconds; the secret is shown this once.",
+    "accessKeyId secretKey principalName expiry", "Make an access key for --duration seconds, 0: permanent; the secret is shown this once.",
     "caisson key create --duration 3600 --attribute team=vision")
 CLI("key", "show", "GET", "/v1/cwobject/access-key/{accessKeyId}", "accessKeyId --org:?org", "info",
     "accessKeyId status principalName expiry orgId attributes", "Show one, without its secret.", "caisson key show CWABCDEFGHIJKLMN")

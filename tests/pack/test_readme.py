@@ -58,3 +58,39 @@ def test_first_words(home):
     said = store.output()
     text = "\n".join(line.strip() for line in said.splitlines() if line.startswith("  "))
     assert "upload: ./README.md to s3://models/README.md" in paste(store, where, text, ["bash", "-ec"])
+
+
+# What stands for something of the reader's, in the order in which it is looked for.
+STANDS_FOR = [("job run NAME", "job run reaper"), ("bucket show NAME", "bucket show models"), ("bucket set NAME", "bucket set models"),
+              ("BYTES", "1000000"), ("SECONDS", "60"), ("config FILE", f"config {TOP}/packaging/caisson.yaml"), ("--set NAME", "")]
+# Named without what they need: they say what that is.
+ALONE = {"caisson backup", "caisson restore", "caisson check", "caisson key revoke", "caisson token revoke", "caisson oidc ensure"}
+
+
+def test_commands_of_the_manual(new_store, tmp_path):
+    """Every command that docs/operations.md shows or names works as it stands there."""
+    store = new_store()
+    s3 = store.client()
+    s3.create_bucket(Bucket="models", CreateBucketConfiguration={"LocationConstraint": "US-TEST-01A"})
+    s3.put_object(Bucket="models", Key="k", Body=bytes(100000))
+    with open(os.path.join(TOP, "docs/operations.md")) as page:
+        text = page.read()
+    shown = re.findall(r"^    (caisson .*)$", text, re.M) + re.findall(r"`(caisson [a-z][^`]*)`", text)
+    assert len(shown) > 20 and ALONE < set(shown)
+    environment = {**os.environ, "PATH": os.path.dirname(store.binary) + ":" + os.environ["PATH"], "CAISSON_CONTROL_URL": store.control,
+                   "CAISSON_TOKEN": store.token}
+
+    def run(line):
+        return subprocess.run(["sh", "-c", line], cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=120)
+
+    users = run("caisson user list --json").stdout
+    places = {"/mnt/backup/caisson": f"{tmp_path}/backup", "/var/lib/caisson-new": f"{tmp_path}/new", "/var/lib/caisson": store.data,
+              "PRINCIPAL": re.search(r'"principalName": ?"([^"]+)', users)[1], "data-dir DIR": f"data-dir {tmp_path}/new"}
+    for line in shown:
+        for word, value in [*STANDS_FOR, *places.items()]:
+            line = line.replace(word, value)
+        done = run(line)
+        if line in ALONE:
+            assert done.returncode == 2 and re.search("usage|must be given", done.stderr), f"{line}: {done.stdout}{done.stderr}"
+        else:
+            assert done.returncode == 0, f"{line}: {done.returncode} {done.stdout[-1000:]}{done.stderr}"
