@@ -53,7 +53,9 @@ log_event(enum log_level level, const char *fmt, ...)
 	va_end(ap);
 	if (n < 0)
 		return;
-	at += (size_t)n < sizeof(line) - at - 1 ? (size_t)n : sizeof(line) - at - 2;
+	for (size_t end = at + ((size_t)n < sizeof(line) - at - 1 ? (size_t)n : sizeof(line) - at - 2); at < end; at++)
+		if ((unsigned char)line[at] < ' ')	/* what was put into the sentence shall not begin a line of its own */
+			line[at] = ' ';
 	line[at++] = '\n';
 	if (write(STDERR_FILENO, line, at) < 0)
 		return;		/* nobody is left to tell */

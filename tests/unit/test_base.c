@@ -250,3 +250,25 @@ TEST(access_log_is_opened_anew)
 	EXPECT_OK(log_access_open(""));
 	EXPECT_OK(file_remove_tree(dir));
 }
+
+/* An event is one line, whatever is put into it and however long. */
+TEST(an_event_is_one_line)
+{
+	char path[] = "/tmp/test_event_XXXXXX", text[3000], got[4096];
+	int fd = mkstemp(path), before = dup(STDERR_FILENO);
+	ssize_t n;
+
+	REQUIRE(fd >= 0 && before >= 0 && dup2(fd, STDERR_FILENO) >= 0);
+	memset(text, 'x', sizeof(text));
+	text[sizeof(text) - 1] = '\0';
+	log_warn("it said: %s", "gone\ntime=2026 level=info all is well\r");
+	log_warn("%s", text);
+	REQUIRE(dup2(before, STDERR_FILENO) >= 0);
+	n = pread(fd, got, sizeof(got), 0);
+	REQUIRE(n > 0);
+	EXPECT(str_find_str(str_n(got, (size_t)n), STR("it said: gone time=2026 level=info all is well \n")) > 0);
+	EXPECT_EQ("a long one is cut", n < (ssize_t)sizeof(got) && got[n - 1] == '\n' && got[n - 2] == 'x', true);
+	close(fd);
+	close(before);
+	EXPECT(unlink(path) == 0);
+}
