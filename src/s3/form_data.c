@@ -190,28 +190,39 @@ take_head(struct form_data *f, str *ret)
 			return malformed("the headers of a field are too long.");
 		TRY(fill(f));
 	}
+	if (at > HEAD_MAX)		/* all of it came at once */
+		return malformed("the headers of a field are too long.");
 	*ret = str_sub(inside(f), 0, (size_t)at + 2);
 	f->begin += (size_t)at + 4;
 	return ERR_OK;
+}
+
+static bool
+is_escape(str s)
+{
+	return str_starts(s, STR("\\\""));
 }
 
 /* A quoted value up to its closing quote; \" is a quote in it. Anything else up to the next ';'. */
 static str
 take_parameter(str *rest, struct arena *a)
 {
+	size_t n = 0, end = 1;
+	str quoted;
 	char *p;
-	size_t n = 0, i = 1;
 
 	if (!str_starts(*rest, STR("\"")))
 		return str_trim(str_take_until(rest, ';'));
-	p = arena_alloc(a, rest->len);
-	while (i < rest->len && rest->p[i] != '"') {
-		if (rest->p[i] == '\\' && i + 1 < rest->len && rest->p[i + 1] == '"')
-			i++;
-		p[n++] = rest->p[i++];
-	}
-	*rest = str_skip(*rest, i + 1);
+	while (end < rest->len && rest->p[end] != '"')
+		end += is_escape(str_skip(*rest, end)) ? 2 : 1;
+	quoted = str_sub(*rest, 1, end - 1);
+	*rest = str_skip(*rest, end + 1);
 	(void)str_take_until(rest, ';');
+	p = arena_alloc(a, quoted.len + 1);
+	for (size_t i = 0; i < quoted.len; i++) {
+		i += is_escape(str_skip(quoted, i));
+		p[n++] = quoted.p[i];
+	}
 	return str_n(p, n);
 }
 

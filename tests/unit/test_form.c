@@ -163,3 +163,31 @@ TEST(form_policy_sizes)
 	EXPECT_OK(form_policy_check(STR(ALL_OF("{}")), STR("b"), (struct pairs){ 0 }, 0, &limits));
 	EXPECT_EQ("no limit", limits.size_max, UINT64_MAX);
 }
+
+/* What the head of a field costs is bounded by its length, however many parameters it has; and its length is, even if all comes at once. */
+TEST(form_heads_of_many_parameters)
+{
+	static const struct { unsigned parameters; int want; } cases[] = {
+		{ 780, 0 }, { 900, S3_MalformedPOSTRequest }, { 10000, S3_MalformedPOSTRequest },
+	};
+
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		AUTO(arena_free) struct arena *a = arena_new(4096, 256u << 10);
+		AUTO(buf_done) struct buf body;
+		AUTO(form_data_close) struct form_data *f = NULL;
+		struct drip d = { .step = SIZE_MAX };
+		struct form_field field = { 0 };
+		bool more = false;
+
+		buf_init(&body, 1u << 20);
+		buf_add_c(&body, "--b\r\nContent-Disposition: form-data; name=\"n\"");
+		for (unsigned k = 0; k < cases[i].parameters; k++)
+			buf_add_c(&body, ";a=\"\"");
+		buf_add_c(&body, "\r\n\r\nvalue\r\n--b--\r\n");
+		d.rest = buf_str(&body);
+		f = open_drip(&d, "b");
+		EXPECT_ERR("parameters", form_data_next(f, a, &field, &more), cases[i].want);
+		if (cases[i].want == 0)
+			EXPECT_STR("name", field.name, STR("n"));
+	}
+}
