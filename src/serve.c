@@ -463,7 +463,7 @@ serve(const struct config *c)
 	(void)signal(SIGPIPE, SIG_IGN);
 
 	tune_malloc();
-	private_json();
+	private_libraries();
 	log_set_level((enum log_level)c->log_level);
 	e = log_access_open(arena_str(c->arena, c->access_log).p);
 	if (!err_ok(e)) {

@@ -164,6 +164,8 @@ struct issuer {
 /* May keys be fetched from there: https, or plain http on this very machine. */
 enum issuer_where { ISSUER_NOWHERE, ISSUER_HTTPS, ISSUER_LOOPBACK };
 enum issuer_where access_issuer_where(str url);
+/* May the document of an issuer say that its keys are there? This machine is for an issuer on it only. */
+bool access_issuer_may_name(str issuer, str url);
 /* Upsert by issuer url. */
 err access_issuer_ensure(struct access *, str org, const struct issuer *, struct arena *, struct issuer *ret);
 err access_issuer_find(struct access *, str org, str issuer_url, struct arena *, struct issuer *ret);

@@ -138,6 +138,14 @@ access_issuer_where(str url)
 	return ISSUER_NOWHERE;
 }
 
+bool
+access_issuer_may_name(str issuer, str url)
+{
+	enum issuer_where where = access_issuer_where(url);
+
+	return where == ISSUER_HTTPS || (where == ISSUER_LOOPBACK && access_issuer_where(issuer) == ISSUER_LOOPBACK);
+}
+
 static err_v
 issuer_check(const struct issuer *i)
 {

@@ -3,6 +3,7 @@
 
 #include <jansson.h>
 #include <malloc.h>
+#include <openssl/crypto.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -36,10 +37,46 @@ wipe_and_free(void *p)
 	free(p);
 }
 
+static void *
+ssl_malloc(size_t n, const char *file, int line)
+{
+	return malloc(n);
+}
+
+static void
+ssl_free(void *p, const char *file, int line)
+{
+	wipe_and_free(p);
+}
+
+/* realloc() would leave what it moved behind. */
+static void *
+ssl_realloc(void *p, size_t n, const char *file, int line)
+{
+	size_t had = p != NULL ? malloc_usable_size(p) : 0;
+	void *to;
+
+	if (n == 0) {
+		wipe_and_free(p);
+		return NULL;
+	}
+	if (n <= had)
+		return p;
+	to = malloc(n);
+	if (to == NULL)
+		return NULL;
+	if (had > 0)
+		memcpy(to, p, had);
+	wipe_and_free(p);
+	return to;
+}
+
 void
-private_json(void)
+private_libraries(void)
 {
 	json_set_alloc_funcs(malloc, wipe_and_free);
+	if (CRYPTO_set_mem_functions(ssl_malloc, ssl_realloc, ssl_free) != 1)
+		PANIC("OpenSSL was used before the program began");
 }
 
 void

@@ -130,7 +130,7 @@ fetch_jwks(str issuer, struct arena *a, json_t **ret)
 		return err_errno(EHOSTUNREACH, "the discovery document of %.*s names another issuer or no keys", STR_FMT(issuer));
 	uri = arena_str(a, str_c(json_string_value(json_object_get(found, "jwks_uri"))));
 	/* What listens on this machine is asked for an operator's provider only, not because somebody's document says so. */
-	if (access_issuer_where(uri) == ISSUER_LOOPBACK && access_issuer_where(issuer) != ISSUER_LOOPBACK)
+	if (!access_issuer_may_name(issuer, uri))
 		return err_errno(EHOSTUNREACH, "%.*s names keys on this machine", STR_FMT(issuer));
 	return fetch_json(uri, a, ret);
 }

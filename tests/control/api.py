@@ -1,5 +1,23 @@
 """Calls of the control API, for tests."""
+import time
+
 import requests
+
+
+def until_it_ends(make, use, over):
+    """A key or token that lasts some seconds: use() passes while it lasts, over() says if it is refused as ended. However slow we are."""
+    for seconds in (2, 8, 32):
+        begin = time.monotonic()
+        made = make(seconds)
+        if not over(made):
+            use(made)
+            break
+        assert time.monotonic() - begin >= seconds, "it ended too early"
+    deadline = begin + seconds + 30
+    while not over(made):
+        assert time.monotonic() < deadline, "it has not ended"
+        time.sleep(0.1)
+    assert time.monotonic() - begin >= seconds, "it ended too early"
 
 
 class Api:

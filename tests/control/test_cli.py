@@ -13,7 +13,7 @@ def run(store):
         environment = {**os.environ, "CAISSON_CONTROL_URL": store.control}
         environment.pop("CAISSON_TOKEN", None)
         more = ["--data-dir", store.data] if token else []
-        done = subprocess.run([store.binary, *arguments, *more], env=environment, capture_output=True, text=True, timeout=60)
+        done = subprocess.run([store.binary, *arguments, *more], env=environment, capture_output=True, text=True, timeout=250)
         assert done.returncode == code, f"{arguments}: {done.returncode}\n{done.stdout}\n{done.stderr}"
         return done.stdout if code == 0 else done.stderr
     return run

@@ -139,12 +139,14 @@ def test_oidc_forged_and_rotated(api, org, provider):
     assert exchange(api, org, real.token(provider.claims())).status_code == 200
     assert "signature" in exchange(api, org, forged.token(provider.claims())).json()["message"]
     provider.keys = [new]
-    asked = provider.asked
+    asked, begin = provider.asked, time.monotonic()
     for _ in range(5):		# an unknown key: asked anew once in ten seconds, no more
         exchange(api, org, new.token(provider.claims()))
-    assert provider.asked <= asked + 1
-    time.sleep(10.5)
-    assert exchange(api, org, new.token(provider.claims())).status_code == 200
+    assert provider.asked <= asked + 1 + (time.monotonic() - begin) // 10
+    deadline = time.monotonic() + 60
+    while exchange(api, org, new.token(provider.claims())).status_code != 200:
+        assert time.monotonic() < deadline
+        time.sleep(0.5)
 
 
 def aws(store, uri, token, token_file=None):
@@ -158,10 +160,11 @@ def aws(store, uri, token, token_file=None):
                    "AWS_SHARED_CREDENTIALS_FILE": "/dev/null"}
     code = "import boto3; print(len(boto3.client('s3').list_buckets()['Buckets']))"
     for command in ([sys.executable, "-c", code], [os.path.join(os.path.dirname(sys.executable), "aws"), "s3", "ls"]):
-        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60)
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=500)
         assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.timeout(1200)        # the CLI takes a second to start, or a minute
 def test_container_credentials_by_api_token(store, api):
     aws(store, "/v1/cwobject/temporary-credentials/api-token", "Bearer " + store.token)
     made = api.call("GET", "/v1/cwobject/temporary-credentials/api-token")
@@ -182,6 +185,7 @@ def test_session_token_belongs_to_its_key(store, api):
     assert codes(None) == "InvalidToken"
 
 
+@pytest.mark.timeout(1200)        # the CLI takes a second to start, or a minute
 def test_container_credentials_by_oidc(store, api, org, provider, tmp_path):
     key = Key("RS256", "one")
     provider.keys = [key]
@@ -208,7 +212,7 @@ def test_provider_that_does_not_answer(api, org):
         assert api.raw("GET", "/v1/cwobject/access-key").status_code == 200 and not all(a.done() for a in answers)
         assert all(a.result().status_code == 503 and a.result().json()["code"] == 14 for a in answers)
     begin = time.monotonic()
-    assert exchange(api, org, token).status_code == 503 and time.monotonic() - begin < 2
+    assert exchange(api, org, token).status_code == 503 and time.monotonic() - begin < 4.5     # it is given five when it is asked
     deaf.close()
     assert len(asked) == 1
 

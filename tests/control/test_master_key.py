@@ -11,7 +11,7 @@ ONE, TWO, THREE = ("%064x" % n for n in (1, 2, 3))
 
 def cli(store, *arguments, code=0):
     done = subprocess.run([store.binary, *arguments, "--url", store.control, "--data-dir", store.data], capture_output=True, text=True,
-                          timeout=60, env={n: v for n, v in os.environ.items() if n != "CAISSON_TOKEN"})
+                          timeout=250, env={n: v for n, v in os.environ.items() if n != "CAISSON_TOKEN"})
     assert done.returncode == code, f"{done.returncode}\n{done.stdout}\n{done.stderr}"
     return done.stdout + done.stderr
 

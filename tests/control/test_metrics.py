@@ -125,7 +125,7 @@ def test_what_workers_do(new_store):
         assert [(w["class"], w["request"]) for w in busy] == [("LARGE", f"{request} GET /slow/large")]
         begin = len(store.output())
         store.process.send_signal(signal.SIGUSR1)
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 60
         while "idle" not in store.output(begin) and time.monotonic() < deadline:
             time.sleep(0.02)
         assert f"large {request} GET /slow/large" in store.output(begin)

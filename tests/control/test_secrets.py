@@ -5,11 +5,13 @@ that do not. Then everything it wrote is searched for all of them, raw, in base6
 file would hold it: mappings that the kernel was told to leave out (VmFlags dd) do not count.
 """
 import base64
+import contextlib
 import glob
 import hashlib
 import os
 import re
 import secrets
+import signal
 import socket
 import ssl
 import subprocess
@@ -209,9 +211,25 @@ def test_logs_and_data(busy):
 PAGE = 4096
 
 
+@contextlib.contextmanager
+def stopped(pid):
+    """A core file is of one instant: nothing is mapped or given back while we look."""
+    def state():
+        with open(f"/proc/{pid}/stat") as file:
+            return file.read().rsplit(")", 1)[1].split()[0]
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        deadline = time.monotonic() + 60
+        while state() != "T" and time.monotonic() < deadline:
+            time.sleep(0.01)
+        yield
+    finally:
+        os.kill(pid, signal.SIGCONT)
+
+
 def core(pid):
     """What a core file would hold of the process: (where, bytes) of each writable mapping that is not left out, without pages of zeros."""
-    with open(f"/proc/{pid}/smaps") as maps, open(f"/proc/{pid}/mem", "rb", 0) as memory:
+    with stopped(pid), open(f"/proc/{pid}/smaps") as maps, open(f"/proc/{pid}/mem", "rb", 0) as memory:
         for begin, end, modes, name, flags in re.findall(
                 r"^([0-9a-f]+)-([0-9a-f]+) (\S+) \S+ \S+ \S+ *(.*)\n(?:.*\n)*?VmFlags: (.*)$", maps.read(), re.M):
             if "w" not in modes or " dd" in " " + flags:
@@ -247,6 +265,10 @@ def test_core_over_tls(build, tmp_path):
     store, known = Store(release(build), "--tls-cert", cert, "--tls-key", key, "--meta-engine", "memory", "--blob-engine", "memory",
                          environment={"LD_BIND_NOW": "1"}), Secrets()
     known.add("the first token", store.token)
+    with open(key) as file:
+        known.add("the file of the private key", file.read().split("\n")[1])
+    shown = subprocess.run(["openssl", "pkey", "-in", key, "-text", "-noout"], check=True, capture_output=True, text=True).stdout
+    known.add("the private key", bytes.fromhex(re.sub(r"[\s:]", "", re.search(r"priv:\n((?:\s+[0-9a-f:]+\n)+)", shown)[1]))[-32:])
     made = requests.get(store.control + "/v1/cwobject/temporary-credentials/api-token", headers={"Authorization": "Bearer " + store.token},
                         verify=cert, timeout=30).json()
     token, mine = known.add("a session token", made["Token"]), known.add("a customer's key", secrets.token_bytes(32))

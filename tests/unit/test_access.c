@@ -589,6 +589,19 @@ TEST(where_issuers_are)
 		EXPECT_EQ(cases[i].url, access_issuer_where(str_c(cases[i].url)), cases[i].where);
 }
 
+TEST(what_issuers_may_name)
+{
+	static const struct { const char *issuer, *url; bool may; } cases[] = {
+		{ "https://token.example", "https://token.example/keys", true }, { "https://token.example", "https://keys.example", true },
+		{ "https://token.example", "http://127.0.0.1:9000/admin", false }, { "https://localhost", "http://localhost/", false },
+		{ "http://127.0.0.1:1", "http://localhost:2/keys", true }, { "http://127.0.0.1:1", "https://keys.example", true },
+		{ "http://127.0.0.1:1", "http://token.example", false }, { "https://token.example", "file:///etc/passwd", false },
+	};
+
+	for (size_t i = 0; i < COUNT(cases); i++)
+		EXPECT_EQ(cases[i].url, access_issuer_may_name(str_c(cases[i].issuer), str_c(cases[i].url)), cases[i].may);
+}
+
 TEST(issuers)
 {
 	struct fixture f = begin();
