@@ -14,13 +14,16 @@
 #include "s3/headers.h"
 #include "s3/route.h"
 
-/* The tags of the object there is, for a policy that asks about them. None if there is no object. */
+#define RECORD_FIRST (16u << 10)
+#define RECORD_MAX (4u << 20)
+
+/* The tags of the object there is, for a policy that asks about them. None if there is no object. a: for the whole record. */
 static err
-existing_tags(struct s3_req *rq, const struct bucket *bucket, str key, const struct which *which, struct pairs *ret)
+existing_tags(struct s3_req *rq, const struct bucket *bucket, str key, const struct which *which, struct arena *a, struct pairs *ret)
 {
 	static const struct which current = { .kind = WHICH_CURRENT };
 	struct object object;
-	err_v e = catalog_get(rq->store->catalog, bucket, key, which != NULL ? which : &current, rq->wait, rq->arena, &object);
+	err_v e = catalog_get(rq->store->catalog, bucket, key, which != NULL ? which : &current, rq->wait, a, &object);
 
 	if (err_is(e, S3_NoSuchKey) || err_is(e, S3_NoSuchVersion))
 		*ret = (struct pairs){ 0 };
@@ -47,6 +50,7 @@ static err
 ask(struct s3_req *rq, enum ask_for what, const char *action, const struct bucket *bucket, str key, const struct which *which,
     const struct pairs *tags)
 {
+	AUTO(arena_free) struct arena *record = NULL;	/* not the request's: DeleteObjects asks for a thousand objects */
 	struct pairs existing;
 	bool needs_tags = false;
 	str why = STR_NONE;
@@ -62,7 +66,8 @@ ask(struct s3_req *rq, enum ask_for what, const char *action, const struct bucke
 	if (bucket != NULL && !str_empty(key))
 		TRY(access_needs_tags(rq->store->access, bucket, rq->wait, &needs_tags));
 	if (needs_tags) {
-		TRY(existing_tags(rq, bucket, key, which, &existing));
+		record = arena_new(RECORD_FIRST, RECORD_MAX);
+		TRY(existing_tags(rq, bucket, key, which, record, &existing));
 		q.existing_tags = &existing;
 	}
 	e = access_check(rq->store->access, &q, &why);

@@ -324,3 +324,13 @@ def test_visible_to_the_next_request(world):
             world.set({"Action": "s3:GetObject" if i % 2 == 0 else "s3:PutObject"})
             want = (200, None) if i % 2 == 0 else (403, "AccessDenied")
             assert all(got == want for got in pool.map(world.send, [ask()] * 24))
+
+
+def test_tags_of_a_thousand_objects(world):
+    """A policy that asks for the tags of each object of a DeleteObjects costs the memory of one of them."""
+    world.set({}, {"Effect": "Deny", "Action": "s3:DeleteObject*", "Condition": {"StringEquals": {"s3:ExistingObjectTag/keep": "yes"}}})
+    made = world.s3.put_object(Bucket=BUCKET, Key="heavy", Body=b"x", ContentDisposition="x" * 28000)
+    item = {"Key": "heavy", "VersionId": made["VersionId"], "ETag": made["ETag"]}
+    answer = world.s3.delete_objects(Bucket=BUCKET, Delete={"Objects": [item] * 1000})
+    assert len(answer.get("Deleted", [])) + len(answer.get("Errors", [])) == 1000
+    assert answer["Deleted"][0]["VersionId"] == made["VersionId"]
