@@ -25,6 +25,8 @@ struct scrub {
 	uint64_t leaks;
 	struct blob_ref *unowned;	/* of them, those that may be deleted */
 	size_t nunowned, room;
+	struct abandoned *abandoned;	/* and links that may go */
+	size_t nabandoned, abandoned_room;
 };
 
 static void
@@ -70,13 +72,33 @@ found(void *arg, const struct finding *f)
 	else
 		job_noticed(s->job, line.p);
 	s->leaks += f->kind == FINDING_LEAK;
-	if (f->unowned == NULL)
-		return;
-	if (s->nunowned == s->room) {
-		s->room = 2 * s->room + 64;
-		s->unowned = mem_grow(s->unowned, s->room * sizeof(*s->unowned));
+	if (f->unowned != NULL) {
+		if (s->nunowned == s->room) {
+			s->room = 2 * s->room + 64;
+			s->unowned = mem_grow(s->unowned, s->room * sizeof(*s->unowned));
+		}
+		s->unowned[s->nunowned++] = *f->unowned;
 	}
-	s->unowned[s->nunowned++] = *f->unowned;
+	if (f->abandoned != NULL) {
+		if (s->nabandoned == s->abandoned_room) {
+			s->abandoned_room = 2 * s->abandoned_room + 64;
+			s->abandoned = mem_grow(s->abandoned, s->abandoned_room * sizeof(*s->abandoned));
+		}
+		s->abandoned[s->nabandoned++] = *f->abandoned;
+	}
+}
+
+/* Links whose records are gone are left to the reaper; not if anything is damaged: the record may be what is lost. */
+static err_v
+abandon_links(struct scrub *s, const struct verify_sum *sum)
+{
+	for (size_t i = 0; i < s->nabandoned && sum->damaged == 0; i++) {
+		const struct abandoned *x = &s->abandoned[i];
+
+		TRY(catalog_abandon(s->job->options->catalog, x->body, x->owner, x->generation));
+		s->leaks--;
+	}
+	return ERR_OK;
 }
 
 /*
@@ -140,6 +162,7 @@ static void
 scrub_done(struct scrub *s)
 {
 	free(s->unowned);
+	free(s->abandoned);
 }
 
 err_v
@@ -161,6 +184,7 @@ job_scrub(struct job *j)
 	if (job_stopping(j))
 		return ERR_OK;
 	arena_reset(j->arena);
+	TRY(abandon_links(&s, &sum));
 	TRY(free_unowned(&s, &sum));
 	atomic_store(&j->backlog, s.leaks);
 	atomic_store(&j->permille, 1000);

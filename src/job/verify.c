@@ -112,6 +112,8 @@ run(struct verify *v, struct arena *spaces)
 	TRY(verify_system(v, spaces));
 	for (unsigned i = 0; i < v->nspaces && !v->stopped; i++)
 		TRY(verify_space(v, v->space[i]));
+	if (!v->stopped)
+		TRY(verify_links(v));
 	for (unsigned i = 0; i < v->nspaces && !v->stopped; i++)
 		TRY(verify_blobs(v, v->space[i]));
 	if (!v->stopped)
@@ -129,8 +131,11 @@ verify_store(const struct verify_options *o, struct verify_sum *ret)
 	if (getrandom(&v.seed, sizeof(v.seed), 0) != sizeof(v.seed))
 		PANIC("getrandom");
 	v.balance = mem_alloc(sizeof(*v.balance) << BALANCE_BITS);
+	v.far = mem_alloc(sizeof(*v.far) << BALANCE_BITS);
+	memset(v.far, 0, sizeof(*v.far) << BALANCE_BITS);
 	e = run(&v, spaces);
 	free(v.balance);
+	free(v.far);
 	free(v.blobs.at);
 	free(v.bodies.at);
 	*ret = v.sum;

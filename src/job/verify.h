@@ -19,6 +19,9 @@ enum finding_kind {
 	FINDING_LEAK,		/* something is kept that nobody needs: a crash may leave it, until the reaper has been there */
 };
 
+/* A link whose record is gone: it was of this generation. */
+struct abandoned { struct id body, owner; uint64_t generation; };
+
 struct finding {
 	enum finding_kind kind;
 	str bucket;		/* STR_NONE: of no bucket */
@@ -28,6 +31,7 @@ struct finding {
 	struct id upload;
 	str what;		/* one line */
 	const struct blob_ref *unowned;	/* a leak: it may be deleted, nobody can come to own it any more; else NULL */
+	const struct abandoned *abandoned;	/* a leak: this link, for catalog_abandon(); else NULL */
 };
 
 /* "damage bucket=B key=K version=V: what"; keys percent-encoded. */

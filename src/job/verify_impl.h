@@ -30,6 +30,7 @@ struct verify {
 	str from;			/* options.from, until it has been reached */
 	struct verify_sum sum;
 	uint64_t *balance;		/* 1 << BALANCE_BITS, of the space at hand */
+	uint64_t *far;			/* 1 << BALANCE_BITS, of all spaces: verify_far() */
 	struct arena *texts;		/* of suspects */
 	struct suspects blobs, bodies;
 	uint32_t *space;
@@ -110,12 +111,17 @@ bool pairs_agree(const struct pairs_walk *);
 void pairs_tell(struct pairs_walk *, str bucket);
 uint64_t pairs_hash(const struct verify *, str);
 
+/* A link of a body to a record in another space, or the record: both sides come out at zero, if nobody writes meanwhile. */
+void verify_far(struct verify *, enum side, struct id body, struct id owner);
+
 /* ---- the passes ---- */
 
 /* verify_space.c: everything the index says of one space. */
 err verify_space(struct verify *, uint32_t space);
 /* verify_system.c: names of buckets and numbers of spaces. Fills v->space. */
 err verify_system(struct verify *, struct arena *);
+/* verify_links.c: links to records in other spaces have them. Once all spaces have been seen. */
+err verify_links(struct verify *);
 /* verify_blobs.c: every blob that the index names is there and whole; every blob that is there is named. */
 err verify_blobs(struct verify *, uint32_t space);
 err verify_owned(struct verify *);

@@ -20,6 +20,8 @@ visit_link(struct space *s, str row, str value)
 		else if (!s->link.condemned && id_space(owner) == s->rows.space)
 			pairs_add(&s->pairs, PAIR_OWNER, SERVES, body, owner,
 			    s->link.has_blob ? bytes_of(body, &s->link.blob) : 0, row);
+		else if (!s->link.condemned && s->pairs.pass == PAIRS_SUM)
+			verify_far(s->v, SERVES, body, owner);
 		return;
 	}
 	s->has_link = err_ok(record_link_read(value, &s->link));

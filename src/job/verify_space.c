@@ -96,7 +96,9 @@ dead_need(struct space *s, struct id body, struct id owner, str row)
 	struct link l;
 	str raw;
 
-	if (id_space(body) != s->rows.space || !rows_look(&s->rows, row_link(body), &raw) || !err_ok(record_link_read(raw, &l)))
+	if (id_space(body) != s->rows.space || id_space(owner) != s->rows.space)
+		return;
+	if (!rows_look(&s->rows, row_link(body), &raw) || !err_ok(record_link_read(raw, &l)))
 		return;
 	if (l.condemned)
 		return;

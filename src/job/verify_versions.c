@@ -57,6 +57,8 @@ need_body(struct space *s, struct id body, struct id owner, const struct blob_re
 		pairs_add(&s->pairs, PAIR_OWNER, NEEDS, body, owner, bytes_of(body, blob), row);
 		return;
 	}
+	if (s->pairs.pass == PAIRS_SUM)
+		verify_far(s->v, NEEDS, body, owner);
 	if (s->pairs.pass != PAIRS_SUM || (err_ok(linked_across(s, body, owner, &linked)) && linked))
 		return;
 	if (!still_there(s, row, value))

@@ -312,6 +312,11 @@ err catalog_dead(struct catalog *, uint32_t space, uint64_t before_ms, const str
  */
 err catalog_dead_unlink(struct catalog *, const struct dead *, struct arena *, struct blob_ref **ret_blobs, unsigned *ret_n);
 err catalog_dead_done(struct catalog *, const struct dead *, struct arena *);
+/*
+ * A link whose record is known to be gone, as long as the body's links are of this generation: left to the reaper, as if the record had
+ * just died. Changed since: nothing happens.
+ */
+err catalog_abandon(struct catalog *, struct id body, struct id owner, uint64_t generation);
 /* Is this blob held by any link, part, or dead entry not done yet? For sweeping what was written but never committed. */
 err catalog_blob_owned(struct catalog *, const struct blob_ref *, struct arena *, bool *ret);
 /*

@@ -232,6 +232,26 @@ link_generation(struct catalog *c, struct id body, struct arena *a, uint64_t *re
 }
 
 err_v
+catalog_abandon(struct catalog *c, struct id body, struct id owner, uint64_t generation)
+{
+	AUTO(change_done) struct change ch = change_begin(c, id_space(body));
+	struct dead_record d = { .kind = DEAD_BODY, .body = body, .owner = owner };
+	struct link l;
+	err_v e = expect_link(&ch, body, &l);
+
+	CHECK_OBJ(c, CATALOG_MAGIC);
+	if (err_is(e, ERR_NOT_FOUND.code))
+		return ERR_OK;
+	TRY(e);
+	if (l.condemned || l.generation != generation)
+		return ERR_OK;
+	record_dead(&ch.buf, &d);
+	change_put(&ch, row_dead(clock_wall_ms(), owner));
+	e = kv_commit(c->kv, ch.batch);
+	return err_is(e, ERR_CONFLICT.code) ? ERR_OK : e;
+}
+
+err_v
 link_forget(struct catalog *c, struct id body, struct id owner)
 {
 	AUTO(change_done) struct change ch = change_begin(c, id_space(body));

@@ -21,6 +21,7 @@ struct store {
 	struct crew *crew;
 	struct buf said;		/* the findings of the last verify */
 	unsigned damaged, leaked, free;	/* free: of those leaked, what may be deleted */
+	struct abandoned abandoned;	/* the last link of which only the link is left */
 	uint64_t opened_ns;		/* 0: nobody else has it open */
 };
 
@@ -48,6 +49,8 @@ found(void *arg, const struct finding *f)
 
 	*(f->kind == FINDING_DAMAGE ? &s->damaged : &s->leaked) += 1;
 	s->free += f->unowned != NULL;
+	if (f->abandoned != NULL)
+		s->abandoned = *f->abandoned;
 	finding_text(f, &s->said);
 	buf_add_char(&s->said, '\n');
 }
@@ -441,4 +444,37 @@ TEST(verify_blob_under_way)
 	EXPECT_EQ("and stays", s.free, 0);
 	EXPECT_OK(blob_delete(s.blobs, &after));
 	expect_whole(&s, "both are gone");
+}
+
+/* A link to a record in another bucket that is gone without a trace is seen, and the reaper takes it once it is told. */
+TEST(verify_link_abandoned)
+{
+	AUTO(store_done) struct store s = store_new();
+	struct bed *t = &s.bed;
+	struct id owner = id_new(s.other.space);
+	struct row_key link, own;
+	struct object o;
+	struct link l;
+	str raw, empty = STR("");
+	unsigned blobs;
+
+	put_blob(&s, STR("linked"), 6000);
+	EXPECT_OK(get(t, STR("linked"), current, &o));
+	del(t, STR("linked"), which_of(o.version));
+	link = row_link(o.body);
+	own = row_owner(o.body, owner);
+	EXPECT_OK(kv_get(t->kv, t->b.space, row_str(&link), KV_MAY_BLOCK, t->a, &raw));
+	EXPECT_OK(record_link_read(raw, &l));
+	set_row(&s, &(struct row){ t->b.space, row_str(&own) }, &empty);
+	EXPECT_EQ("one finding", verify(&s), 1);
+	EXPECT_EQ("a leak", s.leaked, 1);
+	EXPECT(id_eq(s.abandoned.body, o.body) && id_eq(s.abandoned.owner, owner) && s.abandoned.generation == l.generation);
+	/* The link has changed since it was judged: nothing happens. */
+	EXPECT_OK(catalog_abandon(t->c, o.body, owner, l.generation + 1));
+	EXPECT_EQ("as before", verify(&s), 1);
+	EXPECT_OK(catalog_abandon(t->c, o.body, owner, l.generation));
+	expect_whole(&s, "left to the reaper");
+	blobs = reap_all(t);
+	EXPECT_ERR("the link", kv_get(t->kv, t->b.space, row_str(&link), KV_MAY_BLOCK, t->a, &raw), -ENOENT);
+	EXPECT(blobs > 0);
 }
