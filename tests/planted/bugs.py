@@ -14,7 +14,7 @@ BUGS = [
     Bug("own-file-not-flushed", "power", "src/blob/blob_file_own.c",
         "if (fdatasync(w->fd) != 0)", "if (w->fd < 0)",
         "large blobs are acknowledged before their bytes are flushed"),
-    Bug("folder-not-flushed", "power", "src/blob/blob_file_flush.c",
+    Bug("folder-not-flushed", "faults blob-cuts", "src/blob/blob_file_flush.c",
         "if (f->sync(f->fd) != 0)", "if (f->sync != fsync && f->sync(f->fd) != 0)",
         "large blobs are acknowledged before their names are flushed"),
     Bug("index-not-flushed", "power", "src/meta/kv_rocksdb_open.c",
@@ -58,7 +58,7 @@ BUGS = [
     Bug("torn-record-refused", "faults index-cuts", "src/meta/kv_rocksdb_open.c",
         "torn ? RECOVER_POINT_IN_TIME : RECOVER_TOLERATE_TAIL", "RECOVER_TOLERATE_TAIL",
         "a commit that was torn by the cut refuses the start"),
-    Bug("torn-log-hidden", "faults index-cuts", "src/meta/kv_rocksdb_log.c",
+    Bug("torn-log-hidden", "log", "src/meta/kv_rocksdb_log.c",
         "if (err_ok(e) && commits && number >= newest)", "if (err_ok(e) && number >= newest)",
         "a cut during the recovery from a cut refuses the start"),
     # ---- rot ----

@@ -24,6 +24,7 @@ from bugs import BUGS  # noqa: E402
 # harness -> the command that must fail; {build} is the build directory of the copy. Without a program before it: Python.
 HARNESSES = {
     "fuzz": ["sh", "tests/fuzz/run", "--short", "60"],
+    "log": ["-m", "pytest", "-q", "-x", "--tb=line", "-p", "no:cacheprovider", "--build", "{build}", "tests/faults/test_log.py"],
     "rot": ["-m", "pytest", "-q", "-x", "--tb=line", "-p", "no:cacheprovider", "--build", "{build}", "tests/faults/test_rot.py"],
     "abuse": ["tests/abuse/abuse.py", "--share", "0.2", "--seconds", "4", "--build", "{build}", "ten thousand idle", "uploads stall"],
     "faults": ["tests/faults/long.py", "--minutes", "0", "--seed", "1", "--build", "{build}", "--only"],
