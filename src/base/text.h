@@ -39,9 +39,11 @@ void url_encode(struct buf *, str s, enum url_slash);
 static inline bool
 url_unreserved(char c)
 {
-	static const uint32_t bits[8] = { 0, 0x03ff6000, 0x87fffffe, 0x47fffffe };
+	static const bool stays[256] = {
+		['A' ... 'Z'] = true, ['a' ... 'z'] = true, ['0' ... '9'] = true, ['-'] = true, ['.'] = true, ['_'] = true, ['~'] = true,
+	};
 
-	return (bits[(unsigned char)c >> 5] >> (c & 31) & 1) != 0;
+	return stays[(unsigned char)c];
 }
 
 /* Into the arena, or s itself if there is nothing to decode; false on a broken %XX. plus: '+' means a space (query strings, form data). */
