@@ -458,6 +458,8 @@ s3_post_object(struct s3_req *rq)
 	str boundary;
 	err_v e;
 
+	if (rq->payload != NULL && str_eq_nocase(str_trim(s3_header(rq, STR("content-type"))), STR("multipart/form-data")))
+		return err_s3(S3_MalformedPOSTRequest);		/* without a boundary */
 	if (rq->payload == NULL || !form_data_boundary(s3_header(rq, STR("content-type")), &boundary)) {
 		s3_detail(rq, "Condition", STR("Bucket POST must be of the enclosure-type multipart/form-data"));
 		return err_s3(S3_PreconditionFailed);
