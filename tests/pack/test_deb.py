@@ -8,6 +8,8 @@ import shutil
 import subprocess
 import sys
 import tarfile
+import time
+import urllib.request
 
 import pytest
 
@@ -119,3 +121,52 @@ def test_image(tmp_path):
     assert how["User"] == "caisson" and set(how["ExposedPorts"]) == {"9000/tcp", "9001/tcp"} and how["Volumes"] == {"/data": {}}
     run(CAISSON, "check-config", *how["Cmd"][1:])
     assert how["Cmd"][0] == "serve" and how["Entrypoint"] == ["/usr/bin/caisson"]
+
+
+def container(place, command, data):
+    """A bundle for runc: the command of the image, as a user of its own, on a root that cannot be written, and /data."""
+    root = place / "rootfs"
+    for name in ("usr", "data", "proc", "dev", "sys", "tmp", "etc"):
+        (root / name).mkdir(parents=True)
+    for name in ("bin", "lib", "lib64"):
+        (root / name).symlink_to("usr/" + name)
+    shutil.copy(CAISSON, root / "caisson")
+    run("runc", "spec", "--bundle", str(place))
+    spec = json.loads((place / "config.json").read_text())
+    spec["process"].update(terminal=False, user={"uid": 990, "gid": 990}, args=["/caisson", *command])
+    spec["root"]["readonly"] = True
+    spec["mounts"] += [{"destination": "/usr", "type": "bind", "source": "/usr", "options": ["rbind", "ro"]},
+                       {"destination": "/data", "type": "bind", "source": str(data), "options": ["rbind", "rw"]}]
+    spec["linux"]["namespaces"] = [n for n in spec["linux"]["namespaces"] if n["type"] not in ("network", "cgroup")]
+    spec["linux"].pop("resources", None)
+    (place / "config.json").write_text(json.dumps(spec))
+
+
+@pytest.mark.skipif(not shutil.which("runc") or os.getuid() != 0, reason="needs runc, and root")
+def test_container(tmp_path):
+    """The command of the image runs in a container that may write to its volume only, and ends in good order on SIGTERM."""
+    sys.path.insert(0, os.path.join(TOP, "tools"))
+    import oci
+    command = json.loads(oci.containerfile()["CMD"])
+    assert command[0] == "serve" and "0.0.0.0:9000" in command and "0.0.0.0:9001" in command
+    command = [re.sub(r"^0\.0\.0\.0:.*", "127.0.0.1:0", word) for word in command]
+    data, bundle, name = tmp_path / "data", tmp_path / "bundle", f"caisson-test-{os.getpid()}"
+    data.mkdir()
+    os.chown(data, 990, 990)
+    bundle.mkdir()
+    container(bundle, command, data)
+    runc = ["runc", "--root", str(tmp_path / "state")]
+    with open(tmp_path / "log", "w+") as log:
+        process = subprocess.Popen([*runc, "run", "--bundle", str(bundle), name], stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        try:
+            deadline = time.monotonic() + 60
+            while not (ready := re.search(r"^ready: s3=\S+ control=(\S+)", (tmp_path / "log").read_text(), re.M)):
+                assert process.poll() is None and time.monotonic() < deadline, (tmp_path / "log").read_text()
+                time.sleep(0.05)
+            assert urllib.request.urlopen(ready[1] + "/readyz", timeout=10).status == 200
+            made = os.stat(data / "credentials")
+            assert (made.st_uid, made.st_mode & 0o777) == (990, 0o600)
+        finally:
+            subprocess.run([*runc, "kill", name, "TERM"], capture_output=True)
+            code = process.wait(60)
+    assert code == 0, (tmp_path / "log").read_text()
