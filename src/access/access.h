@@ -72,5 +72,7 @@ err access_policy_validate(struct access *, str bucket, str json);
 bool access_bucket_audited(struct access *, const struct bucket *);
 /* The switch of the organization for all its buckets. */
 bool access_org_buckets_audited(struct access *, str org);
+/* Bytes that all buckets of an organization may hold together; 0: no cap. */
+uint64_t access_org_cap(struct access *, str org);
 /* Control plane of an organization. */
 bool access_org_audited(struct access *, str org);

@@ -128,6 +128,7 @@ org_record(const struct org *o)
 	record_set_u64(r, "created_ms", o->created_ms);
 	record_set_flag(r, "control_audit", o->control_audit);
 	record_set_flag(r, "bucket_audit", o->bucket_audit);
+	record_set_u64(r, "capacity_cap", o->capacity_cap);
 	return r;
 }
 

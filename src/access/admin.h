@@ -44,6 +44,7 @@ struct org {
 	uint64_t created_ms;
 	bool control_audit;		/* controlPlaneAuditLoggingEnabled */
 	bool bucket_audit;		/* bucketAuditLoggingEnabled: all its buckets */
+	uint64_t capacity_cap;		/* capacityCapBytes of all its buckets together; 0: none */
 };
 err access_org_create(struct access *, str name, struct arena *, struct org *ret);
 err access_org_get(struct access *, str org, struct arena *, struct org *ret);

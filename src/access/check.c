@@ -263,6 +263,20 @@ access_org_audited(struct access *a, str org)
 	return org_flag(a, org, true);
 }
 
+uint64_t
+access_org_cap(struct access *a, str org)
+{
+	const struct org_view *v;
+	struct rcu_section section;
+	uint64_t cap;
+
+	rcu_enter(&a->rcu, &section);
+	v = snapshot_org(atomic_load(&a->now), org);
+	cap = v != NULL ? v->org.capacity_cap : 0;
+	rcu_leave(&section);
+	return cap;
+}
+
 /* ---- the control plane's questions ---- */
 
 err_v

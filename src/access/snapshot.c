@@ -103,6 +103,7 @@ org_view_load(struct access *a, str org, str record, struct org_view **ret)
 		.created_ms = record_u64(json, "created_ms"),
 		.control_audit = record_flag(json, "control_audit"),
 		.bucket_audit = record_flag(json, "bucket_audit"),
+		.capacity_cap = record_u64(json, "capacity_cap"),
 	};
 	e = rows_each(a->kv, "AP", org, add_policy, v);
 	if (!err_ok(e)) {

@@ -6,9 +6,9 @@
 static json_t *
 org_json(struct arena *a, const struct org *o)
 {
-	return json_pack("{s:o, s:o, s:o, s:{s:b, s:b}}", "orgId", api_json(o->id), "name", api_json(o->name), "creationTime",
+	return json_pack("{s:o, s:o, s:o, s:{s:b, s:b, s:o}}", "orgId", api_json(o->id), "name", api_json(o->name), "creationTime",
 	    api_time(a, o->created_ms), "settings", "controlPlaneAuditLoggingEnabled", o->control_audit, "bucketAuditLoggingEnabled",
-	    o->bucket_audit);
+	    o->bucket_audit, "capacityCapBytes", api_json(arena_fmt(a, "%llu", (unsigned long long)o->capacity_cap)));
 }
 
 err_v
@@ -64,6 +64,7 @@ api_org_settings(struct api_req *rq)
 {
 	const json_t *want = json_object_get(rq->body, "settings");
 	struct org o;
+	uint64_t cap;
 	bool set, on;
 
 	if (!json_is_object(want))
@@ -75,6 +76,11 @@ api_org_settings(struct api_req *rq)
 	TRY(api_bool(want, "bucketAuditLoggingEnabled", &set, &on));
 	if (set)
 		o.bucket_audit = on;
+	TRY(api_number(want, "capacityCapBytes", &set, &cap));
+	if (set && rq->caller.role != ROLE_OPERATOR)
+		return err_s3f(S3_AccessDenied, "permission denied: capacityCapBytes of an organization takes an operator's token.");
+	if (set)
+		o.capacity_cap = cap;
 	return access_org_set(rq->control->access, &o);
 }
 

@@ -15,6 +15,7 @@
 #include "s3/authorize.h"
 #include "s3/aws_chunked.h"
 #include "s3/buckets.h"
+#include "s3/cap.h"
 #include "s3/cors.h"
 #include "s3/failure.h"
 #include "s3/handlers.h"
@@ -148,7 +149,8 @@ room_check(struct s3_req *rq)
 
 	if (!grows || rq->op == OP_DeleteObjects || rq->op == OP_CompleteMultipartUpload)
 		return ERR_OK;
-	return kv_room(catalog_kv(rq->store->catalog));
+	TRY(kv_room(catalog_kv(rq->store->catalog)));
+	return cap_check_org(rq);
 }
 
 static err

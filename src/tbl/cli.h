@@ -17,8 +17,10 @@ CLI("org", "show", "GET", "/v1/caisson/organization/{orgId}", "orgId", "organiza
 CLI("org", "delete", "DELETE", "/v1/caisson/organization/{orgId}", "orgId", "", "",
     "Delete one that owns no buckets, with its users, tokens, keys and policies (operators).", "caisson org delete ab1cd2")
 CLI("org", "set", "PUT", "/v1/cwobject/organization/settings",
-    "--control-audit:settings.controlPlaneAuditLoggingEnabled! --bucket-audit:settings.bucketAuditLoggingEnabled! --org:?org", "", "",
-    "Switch audit logs of an organization on or off.", "caisson org set --bucket-audit true")
+    "--control-audit:settings.controlPlaneAuditLoggingEnabled! --bucket-audit:settings.bucketAuditLoggingEnabled! "
+    "--cap:settings.capacityCapBytes# --org:?org", "", "",
+    "Switch audit logs of an organization on or off; cap the bytes of all its buckets together (operators; 0: none).",
+    "caisson org set --bucket-audit true")
 
 CLI("user", "list", "GET", "/v1/caisson/user", "--org:?org", "users", "principalName name role groups",
     "List users.", "caisson user list")

@@ -266,6 +266,35 @@ def test_organizations_are_apart(store, api, s3, bucket):
     refused(theirs.list_buckets, "InvalidAccessKeyId")
 
 
+def test_organization_cap(store, api):
+    """Of all buckets of an organization together: set by operators, and in the way of what stores bytes only."""
+    org = api.call("POST", "/v1/caisson/organization", {"name": "capped"})["organization"]["orgId"]
+    principal, admin = api.user("boss", "admin", params={"org": org})
+    admin.policy("all", [principal], ["s3:*"])
+    theirs = client(store, admin.call("POST", "/v1/cwobject/access-key", {"durationSeconds": 0}))
+    a, b = ("cap-" + uuid.uuid4().hex[:12] for _ in "ab")
+    for name in (a, b):
+        theirs.create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": "US-TEST-01A"})
+    settings = {"settings": {"capacityCapBytes": "2000"}}
+    assert "operator" in admin.fails("PUT", "/v1/cwobject/organization/settings", 403, 7, settings)
+    api.call("PUT", "/v1/cwobject/organization/settings", settings, params={"org": org})
+    api.call("PUT", "/v1/cwobject/organization/settings", {"settings": {"bucketAuditLoggingEnabled": False}}, params={"org": org})
+    assert admin.call("GET", "/v1/caisson/organization/" + org)["organization"]["settings"]["capacityCapBytes"] == "2000"
+    theirs.put_object(Bucket=a, Key="k", Body=b"x" * 1000)
+    theirs.put_object(Bucket=b, Key="k", Body=b"x" * 900)
+    upload = theirs.create_multipart_upload(Bucket=b, Key="m")["UploadId"]
+    for bucket in (a, b):
+        refused(theirs.put_object, "QuotaExceeded", Bucket=bucket, Key="more", Body=b"x" * 101)
+    refused(theirs.upload_part, "QuotaExceeded", Bucket=b, Key="m", UploadId=upload, PartNumber=1, Body=b"x" * 101)
+    theirs.upload_part(Bucket=b, Key="m", UploadId=upload, PartNumber=1, Body=b"x" * 100)
+    refused(theirs.copy_object, "QuotaExceeded", Bucket=b, Key="copy", CopySource=f"{a}/k")
+    assert theirs.get_object(Bucket=a, Key="k")["Body"].read() == b"x" * 1000
+    theirs.delete_object(Bucket=a, Key="k")
+    theirs.put_object(Bucket=b, Key="more", Body=b"x" * 1000)
+    api.call("PUT", "/v1/cwobject/organization/settings", {"settings": {"capacityCapBytes": 0}}, params={"org": org})
+    theirs.put_object(Bucket=a, Key="k", Body=b"x" * 3000)
+
+
 def store_org(api):
     return api.call("GET", "/v1/caisson/user")["users"][0]["orgId"]
 
