@@ -146,6 +146,7 @@ batch_renew(struct write *w)
 	kv_batch_free(&w->batch);
 	w->batch = kv_batch_new(w->bucket.space);
 	kv_expect_value(w->batch, row_str(&head), w->bucket.header);
+	kv_expect_since(w->batch, w->bucket.header_stamp);
 	memset(w->tally, 0, sizeof(w->tally));
 	w->too_large = false;
 }
@@ -179,13 +180,17 @@ write_delete(struct write *w, struct row_key k)
 err_v
 write_read(struct write *w, struct row_key k, str *ret)
 {
+	uint64_t stamp = kv_stamp(w->c->kv, w->bucket.space, row_str(&k));
 	str value;
 	err_v e = kv_get(w->c->kv, w->bucket.space, row_str(&k), KV_MAY_BLOCK, w->arena, &value);
 
-	if (err_is(e, ERR_NOT_FOUND.code))
+	if (err_is(e, ERR_NOT_FOUND.code)) {
 		kv_expect_absent(w->batch, row_str(&k));
+		kv_expect_since(w->batch, stamp);
+	}
 	TRY(e);
 	kv_expect_value(w->batch, row_str(&k), value);
+	kv_expect_since(w->batch, stamp);
 	*ret = value;
 	return ERR_OK;
 }

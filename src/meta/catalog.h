@@ -71,7 +71,8 @@ struct bucket {
 	bool archive;
 	uint32_t archive_days;
 	uint64_t capacity_cap;		/* bytes; 0: none */
-	str header;			/* the raw H value: what batches expect */
+	str header;			/* the raw H value: what batches expect ... */
+	uint64_t header_stamp;		/* ... as of this kv_stamp() */
 };
 
 /* S3_BucketAlreadyExists / S3_BucketAlreadyOwnedByYou (same_ok: fine if org, location and tags agree). S3_TooManyBuckets above limit. */

@@ -28,10 +28,13 @@ static err_v
 read_head(struct catalog *c, uint32_t space, enum kv_wait wait, struct arena *a, struct bucket *ret)
 {
 	struct row_key row = row_head();
+	uint64_t stamp = kv_stamp(c->kv, space, row_str(&row));
 	str raw;
 
 	TRY(kv_get_hot(c->kv, space, row_str(&row), wait, a, &raw));
-	return record_bucket_read(raw, ret);
+	TRY(record_bucket_read(raw, ret));
+	ret->header_stamp = stamp;
+	return ERR_OK;
 }
 
 /* The row of the name: where the bucket is, and whose. ERR_NOT_FOUND. */

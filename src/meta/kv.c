@@ -213,6 +213,15 @@ kv_iter_close(struct kv_iter **itp)
 	*itp = NULL;
 }
 
+uint64_t
+kv_stamp(struct kv *kv, uint32_t space, str key)
+{
+	struct kv_full full;
+
+	CHECK_OBJ(kv, KV_MAGIC);
+	return kv->ops->stamp != NULL && kv_full(space, key, &full) ? kv->ops->stamp(kv, kv_full_str(&full)) : 0;
+}
+
 err_v
 kv_commit(struct kv *kv, struct kv_batch *b)
 {

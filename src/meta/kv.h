@@ -93,6 +93,7 @@ struct kv_batch *kv_batch_new(uint32_t space);
 void kv_batch_free(struct kv_batch **);
 void kv_expect_absent(struct kv_batch *, str key);
 void kv_expect_value(struct kv_batch *, str key, str value);
+void kv_expect_since(struct kv_batch *, uint64_t stamp);	/* the expectation just added was read after that stamp: kv_stamp() */
 void kv_put(struct kv_batch *, str key, str value);
 void kv_delete(struct kv_batch *, str key);
 void kv_delete_range(struct kv_batch *, str from, str to);	/* [from, to) */
@@ -100,6 +101,12 @@ void kv_delete_range(struct kv_batch *, str from, str to);	/* [from, to) */
 void kv_add(struct kv_batch *, str key, const int64_t *delta, size_t n);
 /* Bytes in it, for callers that split long work. */
 size_t kv_batch_bytes(const struct kv_batch *);
+
+/*
+ * When this is: to be taken before a key is read that a batch shall expect. The commit then compares only what may have been written
+ * since. 0: this engine has none, and always compares.
+ */
+uint64_t kv_stamp(struct kv *, uint32_t space, str key);
 
 /*
  * OK: durable and visible. ERR_CONFLICT: an expectation failed, nothing

@@ -104,6 +104,16 @@ kv_expect_value(struct kv_batch *b, str key, str value)
 }
 
 void
+kv_expect_since(struct kv_batch *b, uint64_t stamp)
+{
+	CHECK_OBJ(b, KV_BATCH_MAGIC);
+	if (err_ok(b->failed)) {
+		assert(b->n > 0 && kv_op_is_expectation(b->op[b->n - 1].kind));
+		b->op[b->n - 1].stamp = stamp;
+	}
+}
+
+void
 kv_put(struct kv_batch *b, str key, str value)
 {
 	add(b, KV_PUT, key, value);

@@ -44,6 +44,7 @@ struct kv_op {
 	enum kv_op_kind kind;
 	str key;		/* full */
 	str value;
+	uint64_t stamp;		/* of an expectation; 0: none */
 };
 
 struct kv_batch {
@@ -83,6 +84,7 @@ struct kv_ops {
 	err_v (*iter_error)(struct kv_iter *);
 	void (*iter_close)(struct kv_iter *);
 
+	uint64_t (*stamp)(struct kv *, str full);	/* NULL: none */
 	err_v (*commit)(struct kv *, const struct kv_batch *);
 	err_v (*checkpoint)(struct kv *, const char *dir);
 	void (*stats)(struct kv *, struct kv_stats *ret);

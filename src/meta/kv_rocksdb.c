@@ -5,11 +5,11 @@
  *
  *   batch                               gate of its space    stripe of each key expected    of each key put or deleted
  *   ordinary                            shared               shared                         exclusive
- *   with a range delete, or many keys   exclusive            -                              -
+ *   with a range delete, or >1000 keys  exclusive            -                              -
  *   counters (kv_add)                                        none: they commute, and nobody may expect their keys
  *
  * They are held from the check until the batch is durable and visible, so what was expected still holds then. All writes
- * of a bucket expect its header and share that stripe: they run beside each other, and RocksDB groups their flushes; a
+ * of a bucket expect its header and share that stripe: they run beside each other, and share flushes (kv_rocksdb_write.c); a
  * change of the header waits for those before it and keeps off those after it. A range delete has the space to itself,
  * so nothing it covers can be expected, or made, beside it.
  *
@@ -25,8 +25,7 @@
 #include "base/mem.h"
 #include "base/panic.h"
 
-#define BATCH_STRIPES 40	/* more keys than this take the gate instead */
-#define RANGE_POINTS 256	/* a range of up to this many rows is deleted row by row */
+#define BATCH_STRIPES 1023	/* more keys than this take the gate instead: a deletion of hundreds does not, so others go on beside it */
 
 /* ---- errors ---- */
 
@@ -60,29 +59,6 @@ rocks_err(char *message)
 		if (str_starts(s, str_c(kinds[i].begins)))
 			code = kinds[i].code;
 	return err_errno(code, "index: %s", m);
-}
-
-static bool
-may_pass(err_v e)
-{
-	return err_is(e, -ENOSPC) || err_is(e, -EDQUOT);
-}
-
-/* A write has failed: for now, or for good. */
-static void
-remember_trouble(struct rocks *r, err_v e)
-{
-	if (may_pass(e)) {
-		atomic_store(&r->full, true);
-		return;
-	}
-	lock_take(&r->lock);
-	if (!atomic_load(&r->poisoned)) {
-		r->poison = e;
-		snprintf(r->trouble, sizeof(r->trouble), "%s", err_context());
-		atomic_store(&r->poisoned, true);
-	}
-	lock_drop(&r->lock);
 }
 
 static err_v
@@ -280,13 +256,28 @@ stripes_for(const struct rocks *r, const struct kv_batch *b, struct stripe *ret)
 
 /* ---- commit ---- */
 
+/*
+ * The version of a stripe, or of the gate, moves while it is held by whoever changes what it stands for. So a key that was read after its
+ * stamp is still the same, if at the commit, when stripe and gate are held, the stamp is. Stamps of an earlier opening do not fit.
+ */
+static uint64_t
+rocks_stamp(struct kv *kv, str full)
+{
+	struct rocks *r = rocks_of(kv);
+
+	return r->seed + atomic_load(&r->version[rocks_gate(r, full)]) + atomic_load(&r->version[rocks_stripe(r, full)]);
+}
+
 static err_v
 check(struct rocks *r, const struct kv_op *op)
 {
 	rocksdb_pinnableslice_t *v = NULL;
-	err_v e = get_value(r, r->read, op->key, &v);
 	bool holds;
+	err_v e;
 
+	if (op->stamp != 0 && op->stamp == rocks_stamp(&r->base, op->key))
+		return ERR_OK;
+	e = get_value(r, r->read, op->key, &v);
 	if (!err_ok(e) && !err_is(e, ERR_NOT_FOUND.code))
 		return e;
 	holds = op->kind == KV_EXPECT_ABSENT ? v == NULL : v != NULL && str_eq(slice_str(v), op->value);
@@ -298,108 +289,9 @@ check(struct rocks *r, const struct kv_op *op)
 	return ERR_CONFLICT;
 }
 
-static bool
-in_range(str key, const struct kv_op *range)
-{
-	return str_cmp(range->key, key) <= 0 && str_cmp(key, range->value) < 0;
-}
-
-/*
- * A short range is deleted row by row: range tombstones slow every read that passes them. The rows are those of the
- * store, and those that the batch itself has made before. The gate is ours, so no others come.
- */
 static err_v
-fill_range(struct rocks *r, const struct kv_batch *b, size_t at, rocksdb_writebatch_t *w)
+commit_held(struct rocks *r, const struct kv_batch *b, const struct stripe *stripe, size_t n)
 {
-	const struct kv_op *range = &b->op[at];
-	rocksdb_readoptions_t *options = rocksdb_readoptions_create();
-	rocksdb_iterator_t *it;
-	char *message = NULL;
-	size_t n = 0, len;
-
-	rocksdb_readoptions_set_iterate_upper_bound(options, range->value.p, range->value.len);
-	it = rocksdb_create_iterator(r->db, options);
-	for (rocksdb_iter_seek(it, range->key.p, range->key.len); rocksdb_iter_valid(it) && n <= RANGE_POINTS; n++) {
-		const char *p = rocksdb_iter_key(it, &len);
-
-		rocksdb_writebatch_delete(w, p, len);
-		rocksdb_iter_next(it);
-	}
-	rocksdb_iter_get_error(it, &message);
-	rocksdb_iter_destroy(it);
-	rocksdb_readoptions_destroy(options);
-	TRY(rocks_err(message));
-	for (size_t i = 0; i < at && n + at <= RANGE_POINTS; i++)
-		if (!kv_op_is_expectation(b->op[i].kind) && b->op[i].kind != KV_DELETE_RANGE && in_range(b->op[i].key, range))
-			rocksdb_writebatch_delete(w, b->op[i].key.p, b->op[i].key.len);
-	if (n + at > RANGE_POINTS)
-		rocksdb_writebatch_delete_range(w, range->key.p, range->key.len, range->value.p, range->value.len);
-	return ERR_OK;
-}
-
-static err_v
-fill(struct rocks *r, const struct kv_batch *b, rocksdb_writebatch_t *w)
-{
-	for (size_t i = 0; i < b->n; i++) {
-		const struct kv_op *op = &b->op[i];
-
-		switch (op->kind) {
-		case KV_EXPECT_ABSENT:
-		case KV_EXPECT_VALUE:
-			break;
-		case KV_PUT:
-			rocksdb_writebatch_put(w, op->key.p, op->key.len, op->value.p, op->value.len);
-			break;
-		case KV_DELETE:
-			rocksdb_writebatch_delete(w, op->key.p, op->key.len);
-			break;
-		case KV_DELETE_RANGE:
-			TRY(fill_range(r, b, i, w));
-			break;
-		case KV_ADD:
-			rocksdb_writebatch_merge(w, op->key.p, op->key.len, op->value.p, op->value.len);
-			break;
-		}
-	}
-	return ERR_OK;
-}
-
-/* Who has spent time on the log has led a group, and made its flush; RocksDB keeps that figure for each thread. */
-static void
-count_flush(struct rocks *r)
-{
-	rocksdb_perfcontext_t *mine = rocksdb_perfcontext_create();
-
-	if (rocksdb_perfcontext_metric(mine, rocksdb_write_wal_time) > 0)
-		atomic_fetch_add_explicit(&r->flushes, 1, memory_order_relaxed);
-	rocksdb_perfcontext_reset(mine);
-	rocksdb_perfcontext_destroy(mine);
-}
-
-/* Durable and visible, or an error; RocksDB makes one flush for all who come together. */
-static err_v
-write_batch(struct rocks *r, rocksdb_writebatch_t *w)
-{
-	char *message = NULL;
-	err_v e;
-
-	rocks_room_spend(r);
-	rocksdb_set_perf_level(rocksdb_enable_time_except_for_mutex);
-	rocksdb_write(r->db, r->write, w, &message);
-	rocksdb_set_perf_level(rocksdb_disable);
-	count_flush(r);
-	e = rocks_err(message);
-	if (!err_ok(e))
-		remember_trouble(r, e);
-	else if (atomic_load_explicit(&r->full, memory_order_relaxed))
-		atomic_store(&r->full, false);
-	return e;
-}
-
-static err_v
-commit_held(struct rocks *r, const struct kv_batch *b)
-{
-	rocksdb_writebatch_t *w;
 	err_v e;
 
 	for (size_t i = 0; i < b->n; i++)
@@ -408,14 +300,12 @@ commit_held(struct rocks *r, const struct kv_batch *b)
 	CRASH_POINT(commit_checked);
 	if (b->changes == 0)
 		return ERR_OK;
-	w = rocksdb_writebatch_create();
-	e = fill(r, b, w);
-	if (err_ok(e))
-		e = write_batch(r, w);
-	rocksdb_writebatch_destroy(w);
-	if (err_ok(e))
-		CRASH_POINT(commit_logged);
-	return e;
+	rocks_turn(r, stripe, n);
+	e = rocks_write(r, b);
+	rocks_turn(r, stripe, n);
+	TRY(e);
+	CRASH_POINT(commit_logged);
+	return ERR_OK;
 }
 
 static err_v
@@ -431,9 +321,7 @@ rocks_commit(struct kv *kv, const struct kv_batch *b)
 	TRY(refuse_if_poisoned(r));
 	n = stripes_for(r, b, stripe);
 	stripes_take(r->stripes, stripe, n);
-	rocks_turn(r, stripe, n);
-	e = commit_held(r, b);
-	rocks_turn(r, stripe, n);
+	e = commit_held(r, b, stripe, n);
 	stripes_drop(r->stripes, stripe, n);
 	if (err_ok(e))
 		atomic_fetch_add(&r->commits, 1);
@@ -487,7 +375,7 @@ rocks_probe(struct rocks *r)
 {
 	rocksdb_writebatch_t *w = rocksdb_writebatch_create();
 
-	(void)!err_ok(write_batch(r, w));
+	(void)!err_ok(rocks_write_raw(r, w));
 	rocksdb_writebatch_destroy(w);
 }
 
@@ -505,6 +393,7 @@ const struct kv_ops kv_rocksdb_ops = {
 	.iter_seek = rocks_iter_seek,
 	.iter_error = rocks_iter_error,
 	.iter_close = rocks_iter_close,
+	.stamp = rocks_stamp,
 	.commit = rocks_commit,
 	.checkpoint = rocks_checkpoint,
 	.stats = rocks_stats,

@@ -27,9 +27,13 @@ struct rocks {
 	struct stripes *stripes;
 	uint64_t seed;			/* of the hash of keys: nobody can aim at a stripe */
 	uint64_t serial;		/* of all stores that this process has opened */
-	atomic_uint_fast64_t *version;	/* of each stripe: kv_rocksdb_hot.c */
+	atomic_uint_fast64_t *version;	/* of each stripe: kv_rocksdb_hot.c, kv_stamp() */
 	atomic_int iterators;
 	atomic_uint_fast64_t commits, conflicts, flushes;
+
+	struct lock round;		/* rank: LOCK_ROUND */
+	struct rocks_member *joined, **last;	/* GUARDED_BY(round): the next round */
+	bool writing;			/* GUARDED_BY(round) */
 
 	struct lock lock;		/* rank: LOCK_ENGINE */
 	atomic_bool full;		/* the last commit found no room */
@@ -57,8 +61,12 @@ uint32_t rocks_gate(const struct rocks *, str full);
 
 /* kv_rocksdb_hot.c */
 err rocks_get_hot(struct kv *, str full, struct arena *, str *ret);
-/* Once when the stripes of a batch have been taken, once before they are dropped. */
+/* With the stripes of a batch in hand: once before it is written, once after. */
 void rocks_turn(struct rocks *, const struct stripe *, size_t n);
+
+/* kv_rocksdb_write.c: durable and visible, or an error. */
+err rocks_write(struct rocks *, const struct kv_batch *);
+err rocks_write_raw(struct rocks *, rocksdb_writebatch_t *);
 
 /* kv_rocksdb.c: an empty commit, to see whether there is room again. */
 void rocks_probe(struct rocks *);

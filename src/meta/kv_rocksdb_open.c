@@ -160,6 +160,7 @@ rocks_free(struct rocks *r)
 	stripes_free(&r->stripes);
 	free(r->version);
 	lock_done(&r->lock);
+	lock_done(&r->round);
 	r->base.magic = 0;
 	free(r);
 }
@@ -178,6 +179,8 @@ rocks_new(str dir)
 	r->version = mem_alloc((ROCKS_GATES + ROCKS_STRIPES) * sizeof(*r->version));
 	r->serial = 1 + atomic_fetch_add(&serials, 1);
 	lock_init(&r->lock, LOCK_ENGINE);
+	lock_init(&r->round, LOCK_ROUND);
+	r->last = &r->joined;
 	if (getrandom(&r->seed, sizeof(r->seed), 0) != sizeof(r->seed))
 		PANIC("getrandom");
 	r->read = rocksdb_readoptions_create();

@@ -5,6 +5,7 @@ LOCK(ACCESS,      "changes of keys and policies: held over the commit, on purpos
 LOCK(BUCKETS,     "cache of compiled bucket configuration")
 LOCK(RCU,         "a writer that waits for readers to leave")
 LOCK(KEY,         "stripes of keys in commit: held over the log flush, on purpose")
+LOCK(ROUND,       "commits of an index engine that come together")
 LOCK(ENGINE,      "an index engine: why it refuses commits")
 LOCK(VOLUME,      "volumes and folders being filled, and their flushes: held while a new one is made, on purpose")
 LOCK(FILES,       "open volumes, and the small blobs in somebody's hands")

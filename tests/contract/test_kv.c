@@ -172,6 +172,42 @@ expectations(struct kv_env *e)
 }
 TEST(expectations) { each(expectations); }
 
+/* Whoever changes a key after it was read is seen, however it does so; who does not, is not in the way. */
+static void
+expectations_since(struct kv_env *e)
+{
+	enum { NOTHING, OTHER, ADDS, PUT, DELETE, RANGE, MANY, REOPEN, WAYS };
+
+	for (int way = 0; way < WAYS; way++) {
+		AUTO(kv_batch_free) struct kv_batch *b = kv_batch_new(1), *change = kv_batch_new(1);
+		uint64_t stamp;
+
+		EXPECT_OK(put1(e->kv, 1, STR("k"), STR("old")));
+		stamp = kv_stamp(e->kv, 1, STR("k"));
+		kv_expect_value(b, STR("k"), STR("old"));
+		kv_expect_since(b, stamp);
+		kv_put(b, STR("done"), arena_fmt(e->arena, "%d", way));
+		if (way == OTHER)
+			kv_put(change, STR("l"), STR("new"));
+		if (way == ADDS)
+			kv_add(change, STR("n"), (int64_t[]){ 1 }, 1);
+		if (way == PUT || way == REOPEN)
+			kv_put(change, STR("k"), STR("new"));
+		if (way == DELETE)
+			kv_delete(change, STR("k"));
+		if (way == RANGE)
+			kv_delete_range(change, STR("j"), STR("l"));
+		for (int i = 0; way == MANY && i < 2000; i++)
+			kv_put(change, i == 1000 ? STR("k") : arena_fmt(e->arena, "m%d", i), STR("new"));
+		EXPECT_OK(kv_commit(e->kv, change));
+		if (way == REOPEN && !env_reopen(e))
+			break;
+		EXPECT_ERR(arena_fmt(e->arena, "way %d", way).p, kv_commit(e->kv, b), way < PUT ? 0 : -EAGAIN);
+		EXPECT_STR("done", get1(e, 1, STR("done")), way < PUT ? arena_fmt(e->arena, "%d", way) : STR("2"));
+	}
+}
+TEST(expectations_since) { each(expectations_since); }
+
 /* Expectations speak of what was there before the batch, wherever they stand in it. */
 static void
 expectations_and_changes(struct kv_env *e)

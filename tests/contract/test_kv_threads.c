@@ -117,6 +117,7 @@ swapping(void *arg)
 
 	for (int done = 0; done < ROUNDS / 4;) {
 		AUTO(kv_batch_free) struct kv_batch *b = kv_batch_new(1);
+		uint64_t stamp = kv_stamp(c->kv, 1, STR("n"));
 		str old = STR_NONE;
 		int64_t n = 0;
 		err_v x = kv_get(c->kv, 1, STR("n"), KV_MAY_BLOCK, a, &old);
@@ -128,6 +129,8 @@ swapping(void *arg)
 			kv_expect_value(b, STR("n"), old);
 			kv_counters(old, &n, 1);
 		}
+		if (n % 2 == 0)
+			kv_expect_since(b, stamp);
 		n++;
 		kv_put(b, STR("n"), str_n(&n, sizeof(n)));
 		x = kv_commit(c->kv, b);
@@ -191,11 +194,13 @@ writing_under_header(void *arg)
 
 	while (!atomic_load(&c->stop)) {
 		AUTO(kv_batch_free) struct kv_batch *b = kv_batch_new(1);
+		uint64_t stamp = kv_stamp(c->kv, 1, STR("H"));
 		str h = STR_NONE;
 		err_v x = kv_get(c->kv, 1, STR("H"), KV_MAY_BLOCK, a, &h);
 
 		if (err_ok(x)) {
 			kv_expect_value(b, STR("H"), h);
+			kv_expect_since(b, stamp);
 			kv_put(b, arena_fmt(a, "O%d", atomic_fetch_add(&c->next, 1)), h);
 			x = kv_commit(c->kv, b);
 			if (err_ok(x))
@@ -204,6 +209,7 @@ writing_under_header(void *arg)
 				EXPECT_ERR("write", x, ERR_CONFLICT.code);
 		}
 		arena_reset(a);
+		usleep(100);		/* else the one who changes H may starve behind them */
 	}
 	arena_free(&a);
 	return NULL;
