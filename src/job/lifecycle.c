@@ -2,7 +2,7 @@
  * lifecycle.c - deletes what the rules of its bucket have ended.
  *
  * A pass goes through the buckets that have rules, and in each only through the prefixes that enabled rules name, a page
- * at a time. What is due is deleted by ordinary conditional batches that expect the very object that was judged: one
+ * at a time. What is due is deleted by conditional batches of many, which expect of each the very object that was judged: one
  * that was replaced since stays. Nothing is remembered between two passes, so a crash costs no more than judging again.
  *
  * Listings say nothing of tags. Where rules ask for them, a page is judged as if every tag were there, and what would be due is
@@ -16,6 +16,7 @@
 #include "meta/keys.h"
 
 #define PAGE 1000u
+#define SLICE 128u		/* of a page, for one thread */
 #define CONFIG_ARENA_MAX (64u << 20)
 
 /* What a page found to be due. */
@@ -79,44 +80,63 @@ look_again(struct walk *w, const struct due *d, const struct which *which, struc
 	return ERR_OK;
 }
 
-static err_v
-end_one(struct walk *w, const struct due *d, struct arena *a)
+/* Somebody was faster: what was judged is there no more. */
+static bool
+is_gone(err_v e)
 {
-	struct catalog *c = w->job->options->catalog;
-	struct which which = { .kind = d->kind == DUE_CURRENT ? WHICH_CURRENT : WHICH_VERSION, .version = d->version };
-	struct deleted deleted;
-	bool still = true;
-	err_v e;
-
-	if (d->kind == DUE_UPLOAD) {
-		e = catalog_upload_abort(c, w->bucket, d->key, d->id, a);
-	} else {
-		if (w->tags)
-			TRY(look_again(w, d, &which, a, &still));
-		if (!still)
-			return ERR_OK;
-		e = catalog_delete(c, w->bucket, d->key, &which, NULL, &d->id, a, &deleted);
-	}
-	/* Somebody was faster: what was judged is there no more. */
-	if (err_is(e, S3_PreconditionFailed) || err_is(e, S3_NoSuchUpload) || err_is(e, S3_NoSuchBucket) ||
-	    err_is(e, S3_ConditionalRequestConflict))
-		return ERR_OK;
-	TRY(e);
-	atomic_fetch_add(&w->job->done, 1);
-	return ERR_OK;
+	return err_is(e, S3_PreconditionFailed) || err_is(e, S3_NoSuchUpload) || err_is(e, S3_NoSuchBucket) ||
+	    err_is(e, S3_ConditionalRequestConflict);
 }
 
 static void
-end_each(void *arg, size_t i, struct arena *a)
+ended(struct walk *w, err_v e)
+{
+	if (err_ok(e))
+		atomic_fetch_add(&w->job->done, 1);
+	else if (!is_gone(e))
+		job_failed(w->job, "expire", e);
+}
+
+/* The deletion of what is due. false: there is none, for its tags say otherwise, or that could not be found out. */
+static bool
+deletion(struct walk *w, const struct due *d, struct arena *a, struct delete_item *ret)
+{
+	bool still = true;
+	err_v e;
+
+	*ret = (struct delete_item){ .key = d->key, .expected = &d->id };
+	ret->which.kind = d->kind == DUE_CURRENT ? WHICH_CURRENT : WHICH_VERSION;
+	ret->which.version = d->version;
+	if (!w->tags)
+		return true;
+	e = look_again(w, d, &ret->which, a, &still);
+	if (!err_ok(e))
+		job_failed(w->job, "expire", e);
+	return err_ok(e) && still;
+}
+
+/* One slice of those that are due: deletions in few batches, uploads one by one. */
+static void
+end_slice(void *arg, size_t i, struct arena *a)
 {
 	struct walk *w = arg;
-	err_v e;
+	size_t first = i * SLICE, end = first + SLICE < w->ndue ? first + SLICE : w->ndue;
+	struct delete_item *item = ARENA_ARRAY(a, struct delete_item, SLICE);
+	unsigned n = 0;
 
 	if (job_stopping(w->job))
 		return;
-	e = end_one(w, &w->due[i], a);
-	if (!err_ok(e))
-		job_failed(w->job, "expire", e);
+	for (size_t k = first; k < end; k++) {
+		const struct due *d = &w->due[k];
+
+		if (d->kind == DUE_UPLOAD)
+			ended(w, catalog_upload_abort(w->job->options->catalog, w->bucket, d->key, d->id, a));
+		else
+			n += deletion(w, d, a, &item[n]);
+	}
+	catalog_delete_many(w->job->options->catalog, w->bucket, item, n);
+	for (unsigned k = 0; k < n; k++)
+		ended(w, item[k].error);
 }
 
 /* ---- judging ---- */
@@ -223,7 +243,7 @@ walk_list(struct walk *w, enum list_what what, str prefix)
 		if (page.n == 0 || !job_pace(w->job, page.n))
 			return ERR_OK;
 		judge_page(w, what, &page, w->page[turn]);
-		crew_run(w->job->crew, w->ndue, end_each, w);
+		crew_run(w->job->crew, (w->ndue + SLICE - 1) / SLICE, end_slice, w);
 		next_page(&q, &page);
 	}
 	return ERR_OK;

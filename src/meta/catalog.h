@@ -199,6 +199,7 @@ struct delete_item {
 	str key;
 	struct which which;
 	struct conditions conditions;
+	const struct id *expected;	/* as there; NULL: whatever it is */
 	err_v error;
 	struct deleted result;
 };

@@ -174,7 +174,8 @@ struct many {
 static struct deletion
 deletion_of(const struct delete_item *item)
 {
-	return (struct deletion){ .key = item->key, .which = &item->which, .conditions = &item->conditions };
+	return (struct deletion){ .key = item->key, .which = &item->which, .conditions = &item->conditions,
+		.expected = item->expected };
 }
 
 static void

@@ -150,6 +150,28 @@ TEST(many_share_batches)
 	EXPECT_STR("left", usage_text(&t), STR("0 objects 0 bytes 0 markers"));
 }
 
+/* What was replaced since it was judged stays. */
+TEST(many_expect)
+{
+	AUTO(bed_done) struct bed t = bed_new();
+	struct delete_item item[300] = { 0 };
+
+	for (unsigned i = 0; i < COUNT(item); i++) {
+		struct object *o = ARENA_NEW(t.a, struct object);
+
+		item[i].key = key_of(&t, i);
+		put(&t, item[i].key, STR("x"));
+		EXPECT_OK(catalog_get(t.c, &t.b, item[i].key, &current, KV_MAY_BLOCK, t.a, o));
+		item[i].expected = &o->oid;
+		if (i % 3 == 0)
+			put(&t, item[i].key, STR("y"));
+	}
+	catalog_delete_many(t.c, &t.b, item, COUNT(item));
+	for (unsigned i = 0; i < COUNT(item); i++)
+		EXPECT_ERR("delete", item[i].error, i % 3 == 0 ? S3_PreconditionFailed : 0);
+	EXPECT_STR("left", usage_text(&t), STR("100 objects 100 bytes 0 markers"));
+}
+
 /* ---- while others write ---- */
 
 #define BUSY_KEYS 50u
