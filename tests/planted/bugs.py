@@ -83,7 +83,7 @@ BUGS = [
         "the row of a key with a zero byte is that of another key"),
     # ---- linearizability ----
     Bug("judged-outside-the-batch", "linear", "src/meta/catalog.c",
-        "	kv_expect_value(w->batch, row_str(&k), value);\n	*ret = value;", "	*ret = value;",
+        "	kv_expect_value(w->batch, row_str(&k), value);\n	kv_expect_since(w->batch, stamp);\n	*ret = value;", "	*ret = value;",
         "If-Match holds when it is judged, and no longer when the batch is applied"),
     Bug("rename-in-two-batches", "linear", "src/meta/catalog_copy.c",
         "	kv_put(w->batch, row_str(&to), source.raw);\n	write_delete(w, row_object(r->from));",
