@@ -133,7 +133,7 @@ s3_upload_part(struct s3_req *rq)
 	struct upload u;
 	struct part part;
 	struct sse_c sse;
-	uint32_t number;
+	uint32_t number = 0;
 
 	TRY(part_number_read(rq, &number));
 	TRY(headers_refuse(rq->head));
