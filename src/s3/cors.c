@@ -188,13 +188,27 @@ method_check(const struct xml_node *n)
 	    STR_FMT(n->text));
 }
 
+/* Names of headers are tokens: RFC 9110, section 5.6.2. */
+static err
+header_check(const struct xml_node *n)
+{
+	TRY(pattern_check(n));
+	for (size_t i = 0; i < n->text.len; i++) {
+		unsigned char c = (unsigned char)n->text.p[i];
+
+		if (c >= 0x7f || strchr("\"(),/:;<=>?@[\\]{}", c) != NULL)
+			return err_s3f(S3_InvalidRequest, "%.*s \"%.*s\" contains invalid character.", STR_FMT(n->name), STR_FMT(n->text));
+	}
+	return ERR_OK;
+}
+
 static err
 expose_check(const struct xml_node *n)
 {
 	if (str_find(n->text, '*') >= 0)
 		return err_s3f(S3_InvalidRequest, "ExposeHeader \"%.*s\" contains wildcard. We currently do not support wildcard "
 		    "for ExposeHeader.", STR_FMT(n->text));
-	return pattern_check(n);
+	return header_check(n);
 }
 
 static err
@@ -224,7 +238,7 @@ static const struct element {
 	{ "ID", 0, 1, id_check },
 	{ "AllowedOrigin", 1, UINT32_MAX, pattern_check },
 	{ "AllowedMethod", 1, UINT32_MAX, method_check },
-	{ "AllowedHeader", 0, UINT32_MAX, pattern_check },
+	{ "AllowedHeader", 0, UINT32_MAX, header_check },
 	{ "ExposeHeader", 0, UINT32_MAX, expose_check },
 	{ "MaxAgeSeconds", 0, 1, age_check },
 };

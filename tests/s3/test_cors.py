@@ -118,7 +118,9 @@ RULE = "<CORSRule><AllowedOrigin>*</AllowedOrigin><AllowedMethod>GET</AllowedMet
     (RULE.format("<MaxAgeSeconds>1</MaxAgeSeconds>" * 2), "MalformedXML"), (RULE.format("") * 101, "MalformedXML"),
     (RULE.format("<AllowedMethod>PATCH</AllowedMethod>"), "InvalidRequest"), (RULE.format("<AllowedMethod>get</AllowedMethod>"), "InvalidRequest"),
     (RULE.format("<AllowedOrigin>http://*.a.*</AllowedOrigin>"), "InvalidRequest"), (RULE.format("<ExposeHeader>x-*</ExposeHeader>"), "InvalidRequest"),
-    (RULE.format("<AllowedHeader>*-*</AllowedHeader>"), "InvalidRequest"), (RULE.format("<AllowedOrigin>a\nb</AllowedOrigin>"), "InvalidRequest"),
+    (RULE.format("<AllowedHeader>*-*</AllowedHeader>"), "InvalidRequest"),
+    (RULE.format("<AllowedHeader>X(a)</AllowedHeader>"), "InvalidRequest"), (RULE.format("<ExposeHeader>a/b</ExposeHeader>"), "InvalidRequest"),
+    (RULE.format("<AllowedOrigin>a\nb</AllowedOrigin>"), "InvalidRequest"),
     (RULE.format("<ID>" + "x" * 256 + "</ID>"), "InvalidArgument"), (RULE.format("<ID>" + "x" * 70000 + "</ID>"), "MalformedXML")])
 def test_bad_configurations(raw, bucket, rules, code):
     refused(put(raw, bucket, rules), 400, code)
