@@ -125,6 +125,8 @@ digests_free(struct digests **dp)
 	*dp = NULL;
 }
 
+#define SLICE 65536u
+
 /* All but MD5. */
 static void
 step_others(struct digests *d, str bytes)
@@ -156,21 +158,37 @@ digests_step(struct digests *d, str bytes)
 	step_others(d, bytes);
 }
 
-void
-digests_step_many(struct digests *const d[], unsigned n)
+/* Of each piece the slice at that place. false: there is none. */
+static bool
+step_slice(struct digests *const d[], unsigned n, size_t at)
 {
-	MD5_CTX *md5[MD5_LANES];
-	str bytes[MD5_LANES];
+	MD5_CTX *md5[MD5_LANES] = { NULL };
+	str bytes[MD5_LANES] = { STR_NONE };
 	unsigned lanes = 0;
+	bool any = false;
 
 	for (unsigned i = 0; i < n; i++) {
-		step_others(d[i], d[i]->piece);
+		str slice = str_sub(d[i]->piece, at, SLICE);
+
+		if (slice.len == 0)
+			continue;
+		any = true;
+		step_others(d[i], slice);
 		if (!wants_md5(d[i]))
 			continue;
 		md5[lanes] = &d[i]->md5;
-		bytes[lanes++] = d[i]->piece;
+		bytes[lanes++] = slice;
 	}
 	md5_add_many(md5, bytes, lanes);
+	return any;
+}
+
+/* In slices, so that one digest finds in the processor's cache what another has read. */
+void
+digests_step_many(struct digests *const d[], unsigned n)
+{
+	for (size_t at = 0; step_slice(d, n, at); at += SLICE)
+		;
 }
 
 /* Below this a hand-over costs more than it saves: waking a thread takes some 5 us, MD5 of this 50. */

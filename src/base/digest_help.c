@@ -93,14 +93,17 @@ batch_run(struct batch *b) REQUIRES(helpers.lock)
 
 /*
  * With more streams than helpers a helper waits until a batch has come together: its owners are busy receiving, and the first of them to
- * come back takes what waits by then.
+ * come back takes what waits by then. A batch takes as long as two of its streams by themselves, however many it holds, so with two or
+ * more for each core nothing is gained by making two of one.
  */
 static unsigned
 worth_waking(void) REQUIRES(helpers.lock)
 {
 	unsigned each = helpers.streams / helpers.threads_max;
 
-	return !md5_has_lanes() || each < 1 ? 1 : each < MD5_LANES ? each : MD5_LANES;
+	if (!md5_has_lanes() || each < 2)
+		return 1;
+	return helpers.streams < MD5_LANES ? helpers.streams : MD5_LANES;
 }
 
 static void *
