@@ -3,7 +3,7 @@ import pytest
 
 import instructions
 
-LIMITS = {"GET": 110000, "HEAD": 105000, "PUT": 310000}
+LIMITS = {"GET": 110000, "HEAD": 105000, "PUT": 260000}
 
 
 @pytest.mark.parametrize("method", LIMITS)
