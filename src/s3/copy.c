@@ -201,7 +201,8 @@ copy_by_record(struct copying *c, const struct conditions *conditions, struct ob
 	o->sse = c->src.sse;
 	o->checksum = c->src.checksum;
 	o->parts = c->src.parts;
-	if (c->alg_set && (!c->src.checksum.set || c->src.checksum.alg != c->alg)) {
+	/* Whoever asks for a checksum means one of the whole, as Amazon has it. */
+	if (c->alg_set && (!c->src.checksum.set || c->src.checksum.alg != c->alg || c->src.checksum.type == CHECKSUM_COMPOSITE)) {
 		TRY(copy_hash(&c->alive, &c->src, &c->from_key, 0, c->src.size, DIGEST_BIT(c->alg), &values));
 		o->checksum = checksum_of(c->alg, CHECKSUM_FULL_OBJECT, values.at[c->alg]);
 	}

@@ -118,6 +118,17 @@ def test_parts_that_do_not_fit(s3, bucket):
     complete({"ChecksumCRC32": part["ChecksumCRC32"]})
 
 
+def test_copy_asks_for_a_checksum(s3, bucket):
+    """It is of the whole, also where the source has a composite one of that algorithm; who does not ask gets the source's."""
+    made = s3.create_multipart_upload(Bucket=bucket, Key="k", ChecksumAlgorithm="SHA256")["UploadId"]
+    part = s3.upload_part(Bucket=bucket, Key="k", UploadId=made, PartNumber=1, Body=b"x", ChecksumAlgorithm="SHA256")
+    s3.complete_multipart_upload(Bucket=bucket, Key="k", UploadId=made, MultipartUpload={
+        "Parts": [{"PartNumber": 1, "ETag": part["ETag"], "ChecksumSHA256": part["ChecksumSHA256"]}]})
+    for more, kind in (({}, "COMPOSITE"), ({"ChecksumAlgorithm": "SHA256"}, "FULL_OBJECT")):
+        copied = s3.copy_object(Bucket=bucket, Key="c", CopySource=f"{bucket}/k", **more)["CopyObjectResult"]
+        assert copied["ChecksumType"] == kind and (copied["ChecksumSHA256"] == part["ChecksumSHA256"]) == (kind == "FULL_OBJECT"), copied
+
+
 def test_marker_of_uploads(s3, bucket):
     """An upload id without a key means nothing, and is not said again."""
     s3.create_multipart_upload(Bucket=bucket, Key="k")
