@@ -164,8 +164,9 @@ static err_v
 judge(struct fars *f)
 {
 	TRY(walk_spaces(f, collect));
-	if (f->n > 0)
-		qsort(f->at, f->n, sizeof(*f->at), by_owner);
+	if (f->n == 0)
+		return ERR_OK;
+	qsort(f->at, f->n, sizeof(*f->at), by_owner);
 	TRY(walk_spaces(f, mark));
 	for (size_t i = 0; i < f->n && !f->v->stopped && !f->broken; i++) {
 		const struct far *x = &f->at[i];
