@@ -20,7 +20,7 @@ static struct blobs *store;
 static char *bytes;
 static uint64_t size, deadline_ms, done, slowest_ns;
 
-static err_v
+static err
 put(void)
 {
 	AUTO(blob_abort) struct blob_writer *w = NULL;

@@ -24,7 +24,7 @@ struct save {
 };
 
 /* Before anything is in the index: a crash in between starts anew, with other credentials. */
-static err_v
+static err
 save(void *ctx, const struct first_start *f)
 {
 	struct save *s = ctx;

@@ -9,7 +9,7 @@
 #include "base/panic.h"
 
 /* Is the index under this master key? One that holds nothing yet becomes so. */
-static err_v
+static err
 master_agree(struct access *a)
 {
 	AUTO(arena_free) struct arena *mem = arena_new(1024, 1 << 20);
@@ -96,7 +96,7 @@ copy_principal(const struct key_view *k, struct arena *arena, struct principal *
 }
 
 /* A key without session token takes none; one with must come with it. */
-static err_v
+static err
 check_session(const struct key_view *k, str token)
 {
 	uint8_t hash[32];
@@ -109,7 +109,7 @@ check_session(const struct key_view *k, str token)
 	return str_eq_secret(str_n(hash, sizeof(hash)), str_n(k->session, sizeof(k->session))) ? ERR_OK : err_s3(S3_InvalidToken);
 }
 
-static err_v
+static err
 key_usable(const struct key_view *k, str token)
 {
 	if (k == NULL)

@@ -49,7 +49,7 @@ why_say(str *ret, const char *kind, str policy, const struct statement *s)
 	*ret = why;
 }
 
-static err_v
+static err
 denied(str *ret_why, const char *kind)
 {
 	why_say(ret_why, kind, STR_NONE, NULL);
@@ -78,7 +78,7 @@ org_ask(const struct org_view *org, const struct ask *ask, const struct policy *
 }
 
 /* The caller's own organization: no Deny, an Allow. */
-static err_v
+static err
 ask_own_org(const struct snapshot *now, const struct ask *ask, str *ret_why)
 {
 	const struct org_view *org = snapshot_org(now, ask->question->who->org);
@@ -95,7 +95,7 @@ ask_own_org(const struct snapshot *now, const struct ask *ask, str *ret_why)
 }
 
 /* The bucket's organization, for callers from outside: its Deny for everyone holds for them too. */
-static err_v
+static err
 ask_owner_org(const struct snapshot *now, const struct ask *ask, str *ret_why)
 {
 	const struct org_view *org = snapshot_org(now, ask->question->target->org);
@@ -108,7 +108,7 @@ ask_owner_org(const struct snapshot *now, const struct ask *ask, str *ret_why)
 	return err_s3(S3_AccessDenied);
 }
 
-static err_v
+static err
 ask_bucket(struct access *a, const struct ask *ask, bool own, str *ret_why)
 {
 	const struct bucket *b = ask->question->target;
@@ -132,7 +132,7 @@ ask_bucket(struct access *a, const struct ask *ask, bool own, str *ret_why)
 }
 
 /* Inside a section. ERR_WOULD_BLOCK: the bucket's policy is not in the cache. */
-static err_v
+static err
 decide(struct access *a, const struct ask *ask, str *ret_why)
 {
 	const struct snapshot *now = atomic_load(&a->now);

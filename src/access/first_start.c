@@ -5,7 +5,7 @@
 
 #include "base/mem.h"
 
-static err_v
+static err
 allow_all(const struct user *u, struct kv_batch *b, struct arena *arena)
 {
 	AUTO(json_free) json_t *policy = NULL;

@@ -72,7 +72,7 @@ is_label_value(str s)
 	return true;
 }
 
-static err_v
+static err
 attributes_check(struct pairs p)
 {
 	if (p.n > ACCESS_ATTRIBUTES_MAX)
@@ -94,7 +94,7 @@ attributes_check(struct pairs p)
 	return ERR_OK;
 }
 
-static err_v
+static err
 key_check(const struct key_new *k)
 {
 	TRY(text_check("principal", k->principal, TEXT_NOT_EMPTY, 1024));
@@ -209,7 +209,7 @@ access_key_create(struct access *a, const struct key_new *k, struct arena *arena
 
 /* ---- showing ---- */
 
-static err_v
+static err
 key_read(str org, str id, str value, struct arena *arena, struct key_info *ret)
 {
 	AUTO(json_free) json_t *r = NULL;
@@ -245,7 +245,7 @@ access_key_get(struct access *a, str org, str id, struct arena *arena, struct ke
 
 struct key_page { struct list list; unsigned offset, limit; };
 
-static err_v
+static err
 list_key(void *arg, str org, str name, str value)
 {
 	struct key_page *p = arg;
@@ -367,7 +367,7 @@ access_key_revoke_principal(struct access *a, str org, str principal, unsigned *
 }
 
 /* The row of a key with another status; the rest as it is. */
-static err_v
+static err
 put_status(struct access *a, const struct key_view *k, enum key_status status, struct kv_batch *b, struct arena *mem)
 {
 	AUTO(json_free) json_t *r = NULL;

@@ -22,7 +22,7 @@
 
 #define KEY_TEXT_LEN 64u
 
-static err_v
+static err
 key_parse(const char *where, str text, uint8_t ret[32])
 {
 	while (text.len > 0 && (text.p[text.len - 1] == '\n' || text.p[text.len - 1] == '\r'))
@@ -33,7 +33,7 @@ key_parse(const char *where, str text, uint8_t ret[32])
 }
 
 /* ERR_NOT_FOUND if there is no such file. */
-static err_v
+static err
 key_read(const char *path, uint8_t ret[32])
 {
 	AUTO(fd_close) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
@@ -56,7 +56,7 @@ key_read(const char *path, uint8_t ret[32])
 	return e;
 }
 
-static err_v
+static err
 key_write(const char *path, const uint8_t key[32])
 {
 	char text[KEY_TEXT_LEN + 1];
@@ -79,7 +79,7 @@ key_make(uint8_t ret[32])
 /* Is the index under this key? also_if_none: true if it is under none yet. */
 enum index_key { INDEX_NEW, INDEX_THIS, INDEX_OTHER };
 
-static err_v
+static err
 index_key(struct kv *kv, const uint8_t key[32], enum index_key *ret)
 {
 	AUTO(arena_free) struct arena *mem = arena_new(4096, 4 << 20);
@@ -104,7 +104,7 @@ index_key(struct kv *kv, const uint8_t key[32], enum index_key *ret)
 
 struct reseal { const uint8_t *from, *to; struct kv_batch *batch; struct arena *mem; };
 
-static err_v
+static err
 reseal_key(void *arg, str org, str id, str value)
 {
 	struct reseal *s = arg;
@@ -141,7 +141,7 @@ master_reseal(struct kv *kv, const uint8_t from[32], const uint8_t to[32], struc
 
 /* ---- from the environment ---- */
 
-static err_v
+static err
 key_from_env(struct kv *kv, const char *text, uint8_t ret[32])
 {
 	AUTO(kv_batch_free) struct kv_batch *b = NULL;
@@ -167,7 +167,7 @@ key_from_env(struct kv *kv, const char *text, uint8_t ret[32])
 
 /* ---- from the file ---- */
 
-static err_v
+static err
 key_first(struct kv *kv, const char *path, const char *path_new, uint8_t ret[32])
 {
 	enum index_key which;
@@ -180,7 +180,7 @@ key_first(struct kv *kv, const char *path, const char *path_new, uint8_t ret[32]
 	return file_rename(path_new, path);
 }
 
-static err_v
+static err
 key_from_file(struct kv *kv, const char *path, const char *path_new, uint8_t ret[32])
 {
 	enum index_key which;

@@ -52,7 +52,7 @@ access_policy_ensure(struct access *a, str org, str json, struct arena *arena, s
 	return ERR_OK;
 }
 
-static err_v
+static err
 list_policy(void *arg, str org, str name, str value)
 {
 	struct list *l = arg;
@@ -75,7 +75,7 @@ access_policy_list(struct access *a, str org, struct arena *arena, str **ret, un
 }
 
 /* Delete a row of an organization that must be there. */
-static err_v
+static err
 row_delete(struct access *a, const char *kind, str org, str name, struct kv_batch *b)
 {
 	AUTO(arena_free) struct arena *mem = arena_new(4096, 4 << 20);
@@ -102,7 +102,7 @@ access_policy_delete(struct access *a, str org, str name)
 
 /* ---- issuers ---- */
 
-static err_v
+static err
 issuer_read(str id, str value, struct arena *arena, struct issuer *ret)
 {
 	AUTO(json_free) json_t *r = NULL;
@@ -146,7 +146,7 @@ access_issuer_may_name(str issuer, str url)
 	return where == ISSUER_HTTPS || (where == ISSUER_LOOPBACK && access_issuer_where(issuer) == ISSUER_LOOPBACK);
 }
 
-static err_v
+static err
 issuer_check(const struct issuer *i)
 {
 	TRY(text_check("name", i->name, TEXT_MAY_BE_EMPTY, 255));
@@ -162,7 +162,7 @@ issuer_check(const struct issuer *i)
 
 struct issuer_search { struct arena *arena; str issuer; struct issuer found; bool any; };
 
-static err_v
+static err
 match_issuer(void *arg, str org, str name, str value)
 {
 	struct issuer_search *s = arg;
@@ -221,7 +221,7 @@ access_issuer_ensure(struct access *a, str org, const struct issuer *i, struct a
 	return ERR_OK;
 }
 
-static err_v
+static err
 list_issuer(void *arg, str org, str name, str value)
 {
 	struct list *l = arg;

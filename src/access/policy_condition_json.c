@@ -29,7 +29,7 @@ static const str keys[COND_COUNT] = {
 #undef CONDITION_KEY
 };
 
-static err_v
+static err
 read_operator(const struct policy_reader *r, const char *text, struct condition *c)
 {
 	str name = str_c(text);
@@ -70,7 +70,7 @@ groups_key(str name, str *ret_org)
 	return true;
 }
 
-static err_v
+static err
 read_key(struct policy_reader *r, const char *text, struct condition *c)
 {
 	str name = str_c(text);
@@ -106,7 +106,7 @@ read_text(struct policy_reader *r, enum condition_test test, str text, struct gl
 	return glob_compile(text, how, r->arena, ret);
 }
 
-static err_v
+static err
 read_value(struct policy_reader *r, const char *operator, const struct condition *c, json_t *json, union condition_value *ret)
 {
 	char printed[32];
@@ -151,7 +151,7 @@ read_value(struct policy_reader *r, const char *operator, const struct condition
 	}
 }
 
-static err_v
+static err
 read_values(struct policy_reader *r, const char *operator, const char *key, json_t *json, struct condition *c)
 {
 	size_t n = json_is_array(json) ? json_array_size(json) : 1;

@@ -53,7 +53,7 @@ policy_read_strings(const struct policy_reader *r, const char *element, json_t *
 /* ---- Principal ---- */
 
 /* "arn:aws:iam::ORG:NAME", "arn:aws:iam:::user/KEY" */
-static err_v
+static err
 read_arn(const struct policy_reader *r, const char *element, str text, struct who *ret)
 {
 	str rest = text;
@@ -86,7 +86,7 @@ read_arn(const struct policy_reader *r, const char *element, str text, struct wh
 	return ERR_OK;
 }
 
-static err_v
+static err
 read_whos(const struct policy_reader *r, const char *element, json_t *json, struct statement *s, unsigned room)
 {
 	unsigned n;
@@ -107,7 +107,7 @@ read_whos(const struct policy_reader *r, const char *element, json_t *json, stru
 	return ERR_OK;
 }
 
-static err_v
+static err
 read_principal(const struct policy_reader *r, const char *element, json_t *json, struct statement *s)
 {
 	const char *family;
@@ -139,7 +139,7 @@ read_principal(const struct policy_reader *r, const char *element, json_t *json,
 
 /* ---- Action, Resource ---- */
 
-static err_v
+static err
 read_actions(const struct policy_reader *r, const char *element, json_t *json, struct actions *ret)
 {
 	unsigned n;
@@ -156,7 +156,7 @@ read_actions(const struct policy_reader *r, const char *element, json_t *json, s
 }
 
 /* The bucket part of the pattern must be able to mean this bucket. */
-static err_v
+static err
 read_resource(const struct policy_reader *r, const char *element, str text, struct glob *ret)
 {
 	unsigned how = GLOB_WILDCARDS | (r->old_version ? 0u : GLOB_VARIABLES);
@@ -178,7 +178,7 @@ read_resource(const struct policy_reader *r, const char *element, str text, stru
 	return ERR_OK;
 }
 
-static err_v
+static err
 read_resources(const struct policy_reader *r, const char *element, json_t *json, struct statement *s)
 {
 	unsigned n;
@@ -201,7 +201,7 @@ static const char *const element_name[ELEMENTS] = {
 	"Sid", "Effect", "Principal", "NotPrincipal", "Action", "NotAction", "Resource", "NotResource", "Condition"
 };
 
-static err_v
+static err
 read_elements(const struct policy_reader *r, json_t *json, json_t *ret[ELEMENTS])
 {
 	const char *name;
@@ -238,7 +238,7 @@ actions_invert(struct actions *a)
 		a->bit[i] = all.bit[i] & ~a->bit[i];
 }
 
-static err_v
+static err
 read_statement(struct policy_reader *r, json_t *json, struct statement *s)
 {
 	json_t *e[ELEMENTS] = { NULL };
@@ -269,7 +269,7 @@ read_statement(struct policy_reader *r, json_t *json, struct statement *s)
 	return ERR_OK;
 }
 
-static err_v
+static err
 read_statements(struct policy_reader *r, json_t *json, struct policy *p)
 {
 	size_t n = json_is_array(json) ? json_array_size(json) : 1;
@@ -286,7 +286,7 @@ read_statements(struct policy_reader *r, json_t *json, struct policy *p)
 	return ERR_OK;
 }
 
-static err_v
+static err
 read_policy(struct policy_reader *r, json_t *json, struct policy *p)
 {
 	const char *name;

@@ -13,7 +13,7 @@
 #define LIST_MAX 1000u
 #define NAME_MAX_BYTES 255u
 
-static err_v
+static err
 read_principal(const struct policy_reader *r, str text, str org, struct who *ret)
 {
 	*ret = (struct who){ .kind = WHO_NAME, .org = org, .name = text };
@@ -34,7 +34,7 @@ read_principal(const struct policy_reader *r, str text, str org, struct who *ret
 	return ERR_OK;
 }
 
-static err_v
+static err
 read_resource(const struct policy_reader *r, str text, struct glob *ret)
 {
 	if (str_starts(text, STR("arn:")))
@@ -44,7 +44,7 @@ read_resource(const struct policy_reader *r, str text, struct glob *ret)
 }
 
 /* cwobject: actions and s3:ListAllMyBuckets belong to no bucket. */
-static err_v
+static err
 read_action(const struct policy_reader *r, str text, bool everywhere, struct actions *ret)
 {
 	if (!str_eq(text, STR("*")) && !str_starts_nocase(text, STR("s3:")) && !str_starts_nocase(text, STR("cwobject:")))
@@ -56,7 +56,7 @@ read_action(const struct policy_reader *r, str text, bool everywhere, struct act
 	return ERR_OK;
 }
 
-static err_v
+static err
 read_text(const struct policy_reader *r, const char *element, json_t *json, str *ret)
 {
 	if (!json_is_string(json) || json_string_length(json) == 0)
@@ -67,7 +67,7 @@ read_text(const struct policy_reader *r, const char *element, json_t *json, str 
 	return ERR_OK;
 }
 
-static err_v
+static err
 read_list(const struct policy_reader *r, const char *element, json_t *json, str **ret, unsigned *ret_n)
 {
 	if (!json_is_array(json))
@@ -75,7 +75,7 @@ read_list(const struct policy_reader *r, const char *element, json_t *json, str 
 	return policy_read_strings(r, element, json, LIST_MAX, ret, ret_n);
 }
 
-static err_v
+static err
 check_members(const struct policy_reader *r, json_t *json, const char *const *known, size_t n)
 {
 	const char *name;
@@ -92,7 +92,7 @@ check_members(const struct policy_reader *r, json_t *json, const char *const *kn
 	return ERR_OK;
 }
 
-static err_v
+static err
 read_statement(struct policy_reader *r, json_t *json, struct statement *s)
 {
 	static const char *const known[] = { "name", "effect", "actions", "resources", "principals" };
@@ -128,7 +128,7 @@ read_statement(struct policy_reader *r, json_t *json, struct statement *s)
 	return ERR_OK;
 }
 
-static err_v
+static err
 read_policy(struct policy_reader *r, json_t *json, struct policy *p)
 {
 	static const char *const known[] = { "version", "name", "statements" };

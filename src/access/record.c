@@ -36,7 +36,7 @@ rows_each(struct kv *kv, const char *kind, str org, row_f *f, void *arg)
 	return kv_iter_error(it);
 }
 
-static err_v
+static err
 count_row(void *arg, str org, str name, str value)
 {
 	(*(unsigned *)arg)++;

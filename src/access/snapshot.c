@@ -70,7 +70,7 @@ org_view_free(struct org_view *v)
 	arena_free(&memory);
 }
 
-static err_v
+static err
 add_policy(void *arg, str org, str name, str value)
 {
 	struct org_view *v = arg;
@@ -322,7 +322,7 @@ edit_publish(struct edit **ep)
 
 struct loading { struct access *access; struct edit *edit; };
 
-static err_v
+static err
 load_org(void *arg, str org, str name, str value)
 {
 	struct loading *l = arg;
@@ -333,7 +333,7 @@ load_org(void *arg, str org, str name, str value)
 	return ERR_OK;
 }
 
-static err_v
+static err
 load_key(void *arg, str org, str name, str value)
 {
 	struct loading *l = arg;

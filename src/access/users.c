@@ -40,7 +40,7 @@ access_role_parse(str s, enum access_role *ret)
 
 /* ---- users ---- */
 
-static err_v
+static err
 user_check(const struct user *u)
 {
 	TRY(text_check("principal", u->principal, TEXT_NOT_EMPTY, 255));
@@ -65,7 +65,7 @@ user_put(struct kv_batch *b, const struct user *u)
 	record_put(b, row_key(mem, "AU", u->org, u->principal), &r);
 }
 
-static err_v
+static err
 user_read(str org, str principal, str value, struct arena *arena, struct user *ret)
 {
 	AUTO(json_free) json_t *r = NULL;
@@ -81,7 +81,7 @@ user_read(str org, str principal, str value, struct arena *arena, struct user *r
 	return ERR_OK;
 }
 
-static err_v
+static err
 user_get(struct access *a, str org, str principal, struct arena *arena, struct user *ret)
 {
 	str value;
@@ -140,7 +140,7 @@ access_user_get(struct access *a, str org, str principal, struct arena *arena, s
 	return user_get(a, org, principal, arena, ret);
 }
 
-static err_v
+static err
 list_user(void *arg, str org, str name, str value)
 {
 	struct list *l = arg;
@@ -189,7 +189,7 @@ token_hash(str token, struct arena *arena)
 	return hex_str(arena, str_n(hash, sizeof(hash)));
 }
 
-static err_v
+static err
 token_read(str org, str hash, str value, struct arena *arena, struct token *ret)
 {
 	AUTO(json_free) json_t *r = NULL;
@@ -291,7 +291,7 @@ access_token_find(struct access *a, str token, struct arena *arena, struct calle
 	return ERR_OK;
 }
 
-static err_v
+static err
 list_token(void *arg, str org, str name, str value)
 {
 	struct list *l = arg;
@@ -321,7 +321,7 @@ struct token_sweep {
 	unsigned n;
 };
 
-static err_v
+static err
 sweep_token(void *arg, str org, str hash, str value)
 {
 	struct token_sweep *s = arg;

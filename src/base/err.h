@@ -6,7 +6,7 @@
  * did). Library code never logs; it leaves one line of context in a
  * thread-local place, and the edge that answers the request logs it once.
  *
- * "err" is used in declarations only: it is err_v plus "you must look at it".
+ * "err" is err_v plus "you must look at it": for declarations, and for static functions, which have no other.
  */
 #pragma once
 

@@ -83,7 +83,7 @@ file_read_head(int fd, void *p, size_t max)
 	return (ssize_t)done;
 }
 
-static err_v
+static err
 copy_by_hand(int from, int to, const char *what)
 {
 	AUTO(mem_free_p) char *p = mem_alloc(COPY_BYTES);

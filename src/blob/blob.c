@@ -43,7 +43,7 @@ blobs_close(struct blobs **sp)
 	*sp = NULL;
 }
 
-static err_v
+static err
 refuse_if_read_only(const struct blobs *s)
 {
 	return s->options.read_only ? err_errno(EROFS, "the blob store is open for reading only") : ERR_OK;

@@ -81,7 +81,7 @@ file_lock(int dir, int flags, int *ret)
 }
 
 /* What was being written when the process ended. */
-static err_v
+static err
 sweep_tmp(int tmp)
 {
 	int fd = openat(tmp, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -115,7 +115,7 @@ can_punch(int tmp)
 	return can;
 }
 
-static err_v
+static err
 see_number(void *arg, uint64_t number)
 {
 	uint64_t *next = arg;
@@ -125,7 +125,7 @@ see_number(void *arg, uint64_t number)
 	return ERR_OK;
 }
 
-static err_v
+static err
 count_volume(void *arg, uint64_t number)
 {
 	struct file_store *s = arg;
@@ -134,7 +134,7 @@ count_volume(void *arg, uint64_t number)
 	return see_number(&s->next_volume, number);
 }
 
-static err_v
+static err
 start(struct file_store *s, const char *dir)
 {
 	bool read_only = s->base.options.read_only;
@@ -182,7 +182,7 @@ file_close(struct blobs *bs)
 	free(s);
 }
 
-static err_v
+static err
 file_open(str place, const struct blob_options *options, struct blobs **ret)
 {
 	struct file_store *s;
@@ -222,7 +222,7 @@ head_room(const struct file_store *s)
 	return (size_t)record_data(s->base.options.volume_max);
 }
 
-static err_v
+static err
 file_begin(struct blobs *bs, struct id id, uint64_t size_hint, struct blob_writer **ret)
 {
 	struct file_store *s = file_store_of(bs);
@@ -248,7 +248,7 @@ file_begin(struct blobs *bs, struct id id, uint64_t size_hint, struct blob_write
 }
 
 /* It grew beyond what goes into a volume: on into a file. */
-static err_v
+static err
 spill(struct file_writer *w)
 {
 	TRY(own_begin(w->store, w->id, 0, &w->own));
@@ -257,7 +257,7 @@ spill(struct file_writer *w)
 	return ERR_OK;
 }
 
-static err_v
+static err
 file_append(struct blob_writer *bw, str bytes)
 {
 	struct file_writer *w = (struct file_writer *)bw;
@@ -279,7 +279,7 @@ file_append(struct blob_writer *bw, str bytes)
 	return ERR_OK;
 }
 
-static err_v
+static err
 file_commit(struct blob_writer *bw, struct blob_ref *ret)
 {
 	struct file_writer *w = (struct file_writer *)bw;
@@ -307,7 +307,7 @@ file_forget(struct blob_writer *bw)
 }
 
 /* Is the blob there? The id is compared before anything is doomed: a stranger's name for this place changes nothing. */
-static err_v
+static err
 record_there(struct file_store *s, const struct blob_ref *ref)
 {
 	struct record_head h;
@@ -321,7 +321,7 @@ record_there(struct file_store *s, const struct blob_ref *ref)
 	return e;
 }
 
-static err_v
+static err
 record_delete(struct file_store *s, const struct blob_ref *ref)
 {
 	err_v e = record_there(s, ref);
@@ -339,7 +339,7 @@ record_delete(struct file_store *s, const struct blob_ref *ref)
 	return e;
 }
 
-static err_v
+static err
 file_delete(struct blobs *bs, const struct blob_ref *ref)
 {
 	struct file_store *s = file_store_of(bs);

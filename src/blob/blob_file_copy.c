@@ -39,7 +39,7 @@ file_layout_open(const char *dir, int ret[4])
 	return ERR_OK;
 }
 
-static err_v
+static err
 layout_make(const char *dir)
 {
 	err_v e = ERR_OK;
@@ -79,7 +79,7 @@ is_there(const struct file_copy *c, int fd, const struct blob_ref *ref)
 }
 
 /* The head of the volume and the record itself. Whoever does the same writes the same bytes to the same place. */
-static err_v
+static err
 write_record(int from, int to, const struct blob_ref *ref)
 {
 	uint64_t pos = place_pos(ref->place), len = record_len(ref->size);
@@ -92,7 +92,7 @@ write_record(int from, int to, const struct blob_ref *ref)
 	return io_write(to, p, len, pos);
 }
 
-static err_v
+static err
 copy_record(struct file_copy *c, const struct blob_ref *ref, uint64_t *ret_bytes)
 {
 	struct volume_file *f;
@@ -118,7 +118,7 @@ copy_record(struct file_copy *c, const struct blob_ref *ref, uint64_t *ret_bytes
 }
 
 /* The reader keeps a small blob from being freed while it is copied, and says its true size. */
-static err_v
+static err
 add_record(struct file_copy *c, const struct blob_ref *ref, uint64_t *ret_bytes)
 {
 	struct blob_ref whole = *ref;
@@ -134,7 +134,7 @@ add_record(struct file_copy *c, const struct blob_ref *ref, uint64_t *ret_bytes)
 
 /* ---- a blob in a file of its own ---- */
 
-static err_v
+static err
 link_or_copy(struct file_copy *c, const char *name, const char *id, bool *ret_done)
 {
 	int own = c->to[TO_OWN], tmp = c->to[TO_TMP];
@@ -155,7 +155,7 @@ link_or_copy(struct file_copy *c, const char *name, const char *id, bool *ret_do
 	return ERR_OK;
 }
 
-static err_v
+static err
 add_own(struct file_copy *c, const struct blob_ref *ref, uint64_t *ret_bytes)
 {
 	char name[OWN_NAME];
@@ -181,7 +181,7 @@ add_own(struct file_copy *c, const struct blob_ref *ref, uint64_t *ret_bytes)
 
 /* ---- the copy ---- */
 
-static err_v
+static err
 begin(struct file_copy *c, const char *dir)
 {
 	TRY(file_layout(dir, c->to));

@@ -23,7 +23,7 @@ struct walk {
 	err_v fault;			/* the first; one part that cannot be read does not hide the rest */
 };
 
-static err_v
+static err
 walk_entries(struct walk *w, uint64_t number, DIR *list)
 {
 	while (!w->stop) {
@@ -41,7 +41,7 @@ walk_entries(struct walk *w, uint64_t number, DIR *list)
 	return ERR_OK;
 }
 
-static err_v
+static err
 folder_scan(struct walk *w, uint64_t number)
 {
 	char name[NUMBER_TEXT];
@@ -66,7 +66,7 @@ folder_scan(struct walk *w, uint64_t number)
 	return e;
 }
 
-static err_v
+static err
 walk_folder(void *arg, uint64_t number)
 {
 	struct walk *w = arg;
@@ -79,7 +79,7 @@ walk_folder(void *arg, uint64_t number)
 	return ERR_OK;
 }
 
-static err_v
+static err
 walk_volume(void *arg, uint64_t number)
 {
 	struct walk *w = arg;
@@ -92,7 +92,7 @@ walk_volume(void *arg, uint64_t number)
 	return ERR_OK;
 }
 
-static err_v
+static err
 walk_all(struct walk *w, uint64_t folders_from, uint64_t folders_to, uint64_t volumes_from, uint64_t volumes_to)
 {
 	w->from = folders_from;

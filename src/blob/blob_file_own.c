@@ -83,7 +83,7 @@ file_len(uint64_t size)
 }
 
 /* A file system that says so only now wants no direct writes of this shape: go on through the page cache. */
-static err_v
+static err
 write_piece(int fd, const struct piece *p)
 {
 	err_v e = io_write(fd, p->p, p->len, p->pos);
@@ -142,7 +142,7 @@ helper_begin(struct own_writer *w)
 }
 
 /* Until the helper has nothing in its hands. */
-static err_v
+static err
 helper_wait(struct own_writer *w) REQUIRES(w->lock)
 {
 	while (w->given.len > 0)
@@ -166,7 +166,7 @@ helper_end(struct own_writer *w)
 	w->helped = false;
 }
 
-static err_v
+static err
 give(struct own_writer *w)
 {
 	uint8_t *filled = w->piece.p;
@@ -186,7 +186,7 @@ give(struct own_writer *w)
 }
 
 /* Let go of the piece that has been filled. Through the page cache, writing it out begins at once: dirty pages never pile up. */
-static err_v
+static err
 push(struct own_writer *w)
 {
 	if (w->piece.pos + w->piece.len > w->allocated)
@@ -207,7 +207,7 @@ push(struct own_writer *w)
 	return ERR_OK;
 }
 
-static err_v
+static err
 add_raw(struct own_writer *w, str bytes)
 {
 	while (bytes.len > 0) {
@@ -279,7 +279,7 @@ own_add(struct own_writer *w, str bytes)
 }
 
 /* Behind the data: zeros to the page, checksums, the tail. */
-static err_v
+static err
 add_tail(struct own_writer *w)
 {
 	static const uint8_t zero[PAGE];
@@ -300,7 +300,7 @@ add_tail(struct own_writer *w)
 	return add_raw(w, str_n(&t, sizeof(t)));
 }
 
-static err_v
+static err
 finish_bytes(struct own_writer *w)
 {
 	err_v e = ERR_OK;
@@ -324,7 +324,7 @@ finish_bytes(struct own_writer *w)
 	return ERR_OK;
 }
 
-static err_v
+static err
 folder_new(struct file_store *s, struct folder **ret) REQUIRES(s->lock)
 {
 	char name[NUMBER_TEXT];
@@ -373,7 +373,7 @@ folder_close(struct file_store *s)
 	lock_drop(&s->lock);
 }
 
-static err_v
+static err
 folder_enter(struct file_store *s, struct folder **ret, uint64_t *ret_round) REQUIRES(s->lock)
 {
 	struct folder *d = s->folder, *fresh = NULL;

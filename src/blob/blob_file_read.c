@@ -34,7 +34,7 @@ reader_of(struct blob_reader *r)
 	return (struct file_reader *)r;
 }
 
-static err_v
+static err
 open_in_volume(struct file_reader *r)
 {
 	struct record_head h;
@@ -49,7 +49,7 @@ open_in_volume(struct file_reader *r)
 	return ERR_OK;
 }
 
-static err_v
+static err
 open_own(struct file_reader *r)
 {
 	char name[OWN_NAME];
@@ -120,7 +120,7 @@ file_reader_close(struct blob_reader *br)
 	reader_free(reader_of(br));
 }
 
-static err_v
+static err
 load_page(struct file_reader *r, uint64_t number)
 {
 	if (r->page_number == number)
@@ -143,7 +143,7 @@ block_len(const struct file_reader *r, uint64_t block)
 }
 
 /* bytes: whole blocks from this one on. *block: on failure, the bad one. */
-static err_v
+static err
 verify(struct file_reader *r, str bytes, uint64_t *block)
 {
 	for (; bytes.len > 0; (*block)++) {
@@ -158,7 +158,7 @@ verify(struct file_reader *r, str bytes, uint64_t *block)
 }
 
 /* As many whole blocks as fit, from block on, into the scratch; verified. */
-static err_v
+static err
 fetch(struct file_reader *r, uint64_t *block, uint64_t end, str *ret)
 {
 	uint64_t off = *block * BLOB_BLOCK;

@@ -12,7 +12,7 @@
 #include "base/mem.h"
 #include "blob/blob_file_impl.h"
 
-static err_v
+static err
 read_head(int fd, uint64_t number, struct volume_head *ret)
 {
 	err_v e = ERR_DAMAGED;
@@ -71,7 +71,7 @@ volume_sweep(struct file_store *s, uint64_t number, int fd)
 }
 
 /* The next record at or behind *pos, before end. ERR_NOT_FOUND: no more. */
-static err_v
+static err
 next_record(int fd, const struct volume_head *vh, uint64_t end, uint64_t *pos, struct record_head *ret)
 {
 	uint8_t window[PAGE];

@@ -27,7 +27,7 @@ record_crc(const struct record_head *h, const uint32_t *crc)
 	return crc32c(crc32c(0, str_n(&copy, sizeof(copy))), str_n(crc, 4 * blocks_of(h->size)));
 }
 
-static err_v
+static err
 write_head(int fd, uint64_t number, uint64_t marker)
 {
 	struct volume_head h = { .magic = VOLUME_HEAD_MAGIC, .number = number, .marker = marker, .version = FORM_VERSION };
@@ -41,7 +41,7 @@ write_head(int fd, uint64_t number, uint64_t marker)
 }
 
 /* Durable, name and head, before anything is written into it: so a volume with records but no head is damage, not a crash. */
-static err_v
+static err
 volume_new(struct file_store *s, struct volume **ret) REQUIRES(s->lock)
 {
 	struct volume *v;
@@ -116,7 +116,7 @@ volume_close(struct file_store *s)
 }
 
 /* Where len bytes may be written now: in the current volume, or in a new one if that is full or has failed. */
-static err_v
+static err
 reserve(struct file_store *s, uint64_t len, struct volume **ret, uint64_t *ret_pos, uint64_t *ret_round) REQUIRES(s->lock)
 {
 	struct volume *v = s->volume, *old = NULL;
@@ -144,7 +144,7 @@ reserve(struct file_store *s, uint64_t len, struct volume **ret, uint64_t *ret_p
 }
 
 /* Up to a page of zeros. */
-static err_v
+static err
 write_zeros(int fd, uint64_t from, uint64_t to)
 {
 	static const uint8_t zero[PAGE];
@@ -158,7 +158,7 @@ write_zeros(int fd, uint64_t from, uint64_t to)
  * within a page the kernel may zero all of that page in memory before it reads it again, and a neighbour's bytes may be on their way to a
  * client from there (sendfile does not copy). Seen: wrong bytes under a right ETag, once in some hundred restarts.
  */
-static err_v
+static err
 wipe(int fd, uint64_t pos, uint64_t size)
 {
 	uint64_t end = pos + record_data(size) + size, first = round_up(pos, PAGE);
@@ -259,7 +259,7 @@ record_load(int fd, uint64_t place, struct id id, struct record_head *ret, uint3
 }
 
 /* A page with nothing but zeros in it belongs to nobody: whoever wrote there has been freed. */
-static err_v
+static err
 punch_if_zero(int fd, uint64_t page)
 {
 	static const uint8_t zero[PAGE];
@@ -273,7 +273,7 @@ punch_if_zero(int fd, uint64_t page)
 	return io_allocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, page, PAGE);
 }
 
-static err_v
+static err
 punch(int fd, uint64_t pos, uint64_t size)
 {
 	uint64_t end = pos + record_len(size), first = pos / PAGE, last = end / PAGE;

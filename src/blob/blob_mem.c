@@ -77,7 +77,7 @@ blob_unref(struct mem_blob *b)
 	free(b);
 }
 
-static err_v
+static err
 mem_open(str place, const struct blob_options *options, struct blobs **ret)
 {
 	struct mem_store *m;
@@ -108,14 +108,14 @@ mem_close(struct blobs *s)
 	free(m);
 }
 
-static err_v
+static err
 mem_begin(struct blobs *s, struct id id, uint64_t size_hint, struct blob_writer **ret)
 {
 	*ret = &MEM_NEW(struct mem_writer)->base;
 	return ERR_OK;
 }
 
-static err_v
+static err
 mem_append(struct blob_writer *bw, str bytes)
 {
 	struct mem_writer *w = (struct mem_writer *)bw;
@@ -143,7 +143,7 @@ block(const struct mem_blob *b, size_t i)
 	return str_sub(str_n(b->data, b->size), i * (size_t)BLOB_BLOCK, BLOB_BLOCK);
 }
 
-static err_v
+static err
 mem_commit(struct blob_writer *bw, struct blob_ref *ret)
 {
 	struct mem_writer *w = (struct mem_writer *)bw;
@@ -181,7 +181,7 @@ mem_forget(struct blob_writer *bw)
 	free(w);
 }
 
-static err_v
+static err
 mem_reader_open(struct blobs *s, const struct blob_ref *ref, struct blob_reader **ret)
 {
 	struct mem_store *m = store_of(s);
@@ -214,7 +214,7 @@ mem_reader_close(struct blob_reader *br)
 	free(r);
 }
 
-static err_v
+static err
 mem_read(struct blob_reader *br, uint64_t off, void *p, size_t len)
 {
 	struct mem_blob *b = ((struct mem_reader *)br)->blob;
@@ -226,13 +226,13 @@ mem_read(struct blob_reader *br, uint64_t off, void *p, size_t len)
 	return ERR_OK;
 }
 
-static err_v
+static err
 mem_extent(struct blob_reader *br, uint64_t off, size_t max, int *ret_fd, uint64_t *ret_pos, size_t *ret_len)
 {
 	return (err_v){ -ENOTSUP };
 }
 
-static err_v
+static err
 mem_delete(struct blobs *s, const struct blob_ref *ref)
 {
 	struct mem_store *m = store_of(s);
@@ -251,14 +251,14 @@ mem_delete(struct blobs *s, const struct blob_ref *ref)
 	return ERR_OK;
 }
 
-static err_v
+static err
 mem_flush(struct blobs *s)
 {
 	return ERR_OK;
 }
 
 /* The visit may delete: so the refs are copied first, and visited without the lock. */
-static err_v
+static err
 mem_list(struct blobs *s, blob_visit_f *visit, void *arg)
 {
 	struct mem_store *m = store_of(s);
@@ -279,13 +279,13 @@ mem_list(struct blobs *s, blob_visit_f *visit, void *arg)
 }
 
 /* Nothing outlives a start. */
-static err_v
+static err
 mem_list_suspects(struct blobs *s, blob_visit_f *visit, void *arg)
 {
 	return ERR_OK;
 }
 
-static err_v
+static err
 mem_scrub(struct blobs *s, const struct blob_ref *ref, uint64_t *ret_off)
 {
 	struct blob_reader *br;
@@ -305,7 +305,7 @@ mem_scrub(struct blobs *s, const struct blob_ref *ref, uint64_t *ret_off)
 	return e;
 }
 
-static err_v
+static err
 mem_copy_begin(struct blobs *s, const char *dir, struct blob_copy **ret)
 {
 	return err_errno(ENOTSUP, "a copy of a store in memory");

@@ -78,7 +78,7 @@ pace(void *arg, enum verify_unit unit, uint64_t n)
 	return true;
 }
 
-static err_v
+static err
 open_store(struct check *c)
 {
 	AUTO(arena_free) struct arena *a = arena_new(4096, 65536);

@@ -32,7 +32,7 @@ body_init(struct body *b, struct conn *c, struct input *in, const struct http_he
 	b->state = h->chunked ? BODY_CHUNK_SIZE : b->left > 0 ? BODY_BYTES : BODY_END;
 }
 
-static err_v
+static err
 fail(struct body *b, err_v e)
 {
 	b->state = BODY_FAILED;
@@ -40,7 +40,7 @@ fail(struct body *b, err_v e)
 	return e;
 }
 
-static err_v
+static err
 fail_framing(struct body *b, const char *what)
 {
 	return fail(b, err_s3f(S3_InvalidRequest, "The chunked body is broken: %s.", what));
@@ -53,7 +53,7 @@ input_len(const struct input *in)
 }
 
 /* Who waits for 100 Continue gets it. */
-static err_v
+static err
 invite(struct body *b)
 {
 	static char line[] = "HTTP/1.1 100 Continue\r\n\r\n";
@@ -70,7 +70,7 @@ invite(struct body *b)
 }
 
 /* Bytes from the client straight to p; at least one. */
-static err_v
+static err
 receive(struct body *b, void *p, size_t max, size_t *ret_len)
 {
 	size_t n = 0;
@@ -89,7 +89,7 @@ receive(struct body *b, void *p, size_t max, size_t *ret_len)
 }
 
 /* More bytes into the input. */
-static err_v
+static err
 refill(struct body *b)
 {
 	struct input *in = b->in;
@@ -109,7 +109,7 @@ refill(struct body *b)
 }
 
 /* 1 to max of the bytes that come next. p NULL: throw them away. */
-static err_v
+static err
 take(struct body *b, void *p, size_t max, size_t *ret_len)
 {
 	struct input *in = b->in;
@@ -137,7 +137,7 @@ has_control(str s)
 }
 
 /* A line of at most max bytes, without its CRLF. Borrowed until the next call. */
-static err_v
+static err
 line(struct body *b, size_t max, str *ret)
 {
 	struct input *in = b->in;
@@ -161,7 +161,7 @@ line(struct body *b, size_t max, str *ret)
 }
 
 /* "1f4" or "1f4;extension" */
-static err_v
+static err
 chunk_size(struct body *b)
 {
 	uint64_t size = 0;
@@ -184,7 +184,7 @@ chunk_size(struct body *b)
 	return ERR_OK;
 }
 
-static err_v
+static err
 chunk_end(struct body *b)
 {
 	str s = STR_NONE;
@@ -197,7 +197,7 @@ chunk_end(struct body *b)
 }
 
 /* Trailers carry nothing that S3 knows: they are checked, bounded and dropped. */
-static err_v
+static err
 trailer(struct body *b)
 {
 	str s = STR_NONE;
@@ -216,7 +216,7 @@ trailer(struct body *b)
 }
 
 /* Get to the next bytes of the body, or to its end. */
-static err_v
+static err
 advance(struct body *b)
 {
 	for (;;) {
@@ -241,7 +241,7 @@ advance(struct body *b)
 }
 
 /* As body_read, p NULL throws away. */
-static err_v
+static err
 body_next(struct body *b, void *p, size_t max, size_t *ret_len)
 {
 	size_t n = 0;

@@ -175,7 +175,7 @@ top_add_u64(struct resp *r, uint64_t n)
 }
 
 /* Decide what the rest of the answer looks like, and write its head; nothing is sent yet. */
-static err_v
+static err
 head_make(struct resp *r, enum resp_form form, uint64_t length)
 {
 	struct exchange *x = r->x;
@@ -219,7 +219,7 @@ head_make(struct resp *r, enum resp_form form, uint64_t length)
 	return ERR_OK;
 }
 
-static err_v
+static err
 fail(struct resp *r, err_v e)
 {
 	r->failed = true;
@@ -228,7 +228,7 @@ fail(struct resp *r, err_v e)
 }
 
 /* On a loop: what does not fit the socket now is kept for later. */
-static err_v
+static err
 put_now(struct resp *r, struct iovec *v, int n)
 {
 	ssize_t put = 0;
@@ -248,7 +248,7 @@ put_now(struct resp *r, struct iovec *v, int n)
 }
 
 /* The head, unless it has been sent, and these bytes. */
-static err_v
+static err
 put(struct resp *r, struct iovec *body, int n, enum conn_more more)
 {
 	struct iovec v[6];

@@ -37,7 +37,7 @@ lone(void *arg, str key)
 		g->lone[g->nlone++] = arena_str(g->lone_arena, key);
 }
 
-static err_v
+static err
 remove_lone(struct aging *g)
 {
 	err_v e = ERR_OK;
@@ -50,7 +50,7 @@ remove_lone(struct aging *g)
 }
 
 /* An older version ages from when it was written: reads of it are not remembered. */
-static err_v
+static err
 judge(struct aging *g, const struct object *o, bool is_latest)
 {
 	uint32_t day = touch_day(g->job->options->touch, o->modified_ms), read = 0, age;
@@ -72,7 +72,7 @@ judge(struct aging *g, const struct object *o, bool is_latest)
 	return ERR_OK;
 }
 
-static err_v
+static err
 walk(struct aging *g, struct arena *arena[2])
 {
 	bool versions = g->bucket->versioning != VERSIONING_NEVER;
@@ -100,7 +100,7 @@ walk(struct aging *g, struct arena *arena[2])
 	return remove_lone(g);
 }
 
-static err_v
+static err
 age_bucket(struct job *j, const struct bucket *b, struct arena *page[2])
 {
 	AUTO(arena_free) struct arena *a = arena_new(64u << 10, 4u << 20);
@@ -129,7 +129,7 @@ struct pass {
 };
 
 /* A change of the bucket that came between, or a stop, is left to the next pass. */
-static err_v
+static err
 visit(void *arg, const struct bucket *b)
 {
 	struct pass *p = arg;

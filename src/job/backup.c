@@ -42,7 +42,7 @@ struct backup {
 	atomic_uint_fast64_t blobs, copied, bytes, missing;
 };
 
-static err_v
+static err
 index_open(str set_dir, struct arena *a, struct index *ret)
 {
 	struct kv_options o = { .cache_bytes = INDEX_CACHE, .background_threads = 1, .read_only = true };
@@ -113,7 +113,7 @@ visit(void *arg, const struct blob_ref *ref, enum blob_need need)
 	return b->n < PAGE || copy_page(b);
 }
 
-static err_v
+static err
 copy_blobs(struct backup *b)
 {
 	uint32_t *space;
@@ -135,7 +135,7 @@ copy_blobs(struct backup *b)
 /* ---- the set ---- */
 
 /* Nothing that the checkpoint names may be freed until it is copied. */
-static err_v
+static err
 checkpoint_and_copy(struct backup *b)
 {
 	if (mkdir(b->partial.p, 0700) != 0)
@@ -149,7 +149,7 @@ checkpoint_and_copy(struct backup *b)
 	return copy_blobs(b);
 }
 
-static err_v
+static err
 make_set(struct backup *b)
 {
 	err_v e;
@@ -182,7 +182,7 @@ struct prune {
 	err_v failed;
 };
 
-static err_v
+static err
 judge(struct prune *p, const struct blob_ref *ref)
 {
 	bool owned = false;
@@ -202,7 +202,7 @@ judge_each(void *arg, const struct blob_ref *ref)
 	return err_ok(p->failed) && !job_stopping(p->backup->job);
 }
 
-static err_v
+static err
 prune_with(struct prune *p, const str *set)
 {
 	struct backup *b = p->backup;
@@ -214,7 +214,7 @@ prune_with(struct prune *p, const str *set)
 	return p->failed;
 }
 
-static err_v
+static err
 prune(struct backup *b, const str *set, unsigned n)
 {
 	AUTO(arena_free) struct arena *a = arena_new(4096, 1u << 20);
@@ -228,7 +228,7 @@ prune(struct backup *b, const str *set, unsigned n)
 }
 
 /* cut: an earlier one was cut off, and may have left blobs that no set needs. */
-static err_v
+static err
 remove_old(struct backup *b, bool cut)
 {
 	unsigned n, gone, keep = b->order.keep, drop;
@@ -249,7 +249,7 @@ remove_old(struct backup *b, bool cut)
 
 /* ---- the job ---- */
 
-static err_v
+static err
 run(struct backup *b)
 {
 	unsigned n, cut;

@@ -55,7 +55,7 @@ by_name(const void *a, const void *b)
 }
 
 /* Entries of dir that are sets, or those that were cut off. */
-static err_v
+static err
 list(str dir, bool partial, struct arena *a, str **ret, unsigned *ret_n)
 {
 	DIR *d = opendir(arena_str(a, dir).p);
@@ -118,13 +118,13 @@ format_path(str dir, struct arena *a)
 	return arena_fmt(a, "%.*s/format", STR_FMT(dir));
 }
 
-static err_v
+static err
 check(str dir, struct arena *a)
 {
 	return format_check(AT_FDCWD, format_path(dir, a).p, "backup", BACKUP_FORMAT);
 }
 
-static err_v
+static err
 begin(str dir, struct arena *a)
 {
 	str format = format_path(dir, a), new = arena_fmt(a, "%.*s.new", STR_FMT(format));
@@ -138,7 +138,7 @@ begin(str dir, struct arena *a)
 	return file_rename(new.p, format.p);
 }
 
-static err_v
+static err
 lock_dir(str dir, int flags, int how, struct arena *a, int *ret)
 {
 	int fd = open(arena_fmt(a, "%.*s/lock", STR_FMT(dir)).p, flags | O_CLOEXEC, 0600);

@@ -66,7 +66,7 @@ is_due(const struct walk *w, const struct lifecycle *l, const struct due *d, con
 }
 
 /* Judged with its tags. */
-static err_v
+static err
 look_again(struct walk *w, const struct due *d, const struct which *which, struct arena *a, bool *ret)
 {
 	struct object o;
@@ -230,7 +230,7 @@ next_page(struct list_query *q, const struct list_page *page)
 		q->after_upload = last->upload.id;
 }
 
-static err_v
+static err
 walk_list(struct walk *w, enum list_what what, str prefix)
 {
 	struct list_query q = { .what = what, .prefix = prefix, .max = PAGE, .once = true };
@@ -260,7 +260,7 @@ without_tags(const struct lifecycle *l, struct arena *a, struct lifecycle *ret)
 	}
 }
 
-static err_v
+static err
 read_rules(struct walk *w, struct arena *a)
 {
 	struct xml_node *root;
@@ -274,7 +274,7 @@ read_rules(struct walk *w, struct arena *a)
 	return ERR_OK;
 }
 
-static err_v
+static err
 walk_bucket(void *arg, const struct bucket *b)
 {
 	AUTO(arena_free) struct arena *a = NULL;

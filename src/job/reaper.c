@@ -19,7 +19,7 @@ struct reap {
 	atomic_bool deleted;		/* some blob */
 };
 
-static err_v
+static err
 free_entry(struct reap *r, const struct dead *d, struct arena *a)
 {
 	struct job *j = r->job;
@@ -80,7 +80,7 @@ reap_page(struct reap *r, unsigned n)
 }
 
 /* Two arenas in turns: the last entry of a page is where the next begins. */
-static err_v
+static err
 reap_space(struct job *j, uint32_t space, uint64_t before_ms, struct arena *page[2])
 {
 	const struct dead *after = NULL;

@@ -61,7 +61,7 @@ path(struct restore *r, str dir, const char *name)
 
 /* ---- the index ---- */
 
-static err_v
+static err
 copy_index(struct restore *r)
 {
 	str from = path(r, r->set_dir, "index"), to = path(r, r->building, "index");
@@ -118,7 +118,7 @@ visit(void *arg, const struct blob_ref *ref, enum blob_need need)
 	return r->n < PAGE || copy_page(r);
 }
 
-static err_v
+static err
 copy_space(struct restore *r, uint32_t space)
 {
 	TRY(catalog_blobs(r->catalog, space, visit, r));
@@ -149,7 +149,7 @@ found(void *arg, const struct finding *f)
 		r->said(line.p);
 }
 
-static err_v
+static err
 verify(struct restore *r)
 {
 	struct blob_options only_read = { .read_only = true };
@@ -170,7 +170,7 @@ verify(struct restore *r)
 
 /* ---- all of it ---- */
 
-static err_v
+static err
 build(struct restore *r, str dir)
 {
 	struct kv_options o = { .cache_bytes = INDEX_CACHE, .background_threads = 1, .read_only = true };
@@ -193,7 +193,7 @@ build(struct restore *r, str dir)
 	return file_flush_parent(path(r, r->building, "format").p);
 }
 
-static err_v
+static err
 choose_set(struct restore *r, str dir, str name)
 {
 	struct backup_set s;
@@ -215,7 +215,7 @@ choose_set(struct restore *r, str dir, str name)
 	return ERR_OK;
 }
 
-static err_v
+static err
 restore(struct restore *r, str dir, str name, str data_dir)
 {
 	const char *to = arena_str(r->arena, data_dir).p;

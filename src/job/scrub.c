@@ -89,7 +89,7 @@ found(void *arg, const struct finding *f)
 }
 
 /* Links whose records are gone are left to the reaper; not if anything is damaged: the record may be what is lost. */
-static err_v
+static err
 abandon_links(struct scrub *s, const struct verify_sum *sum)
 {
 	for (size_t i = 0; i < s->nabandoned && sum->damaged == 0; i++) {
@@ -105,7 +105,7 @@ abandon_links(struct scrub *s, const struct verify_sum *sum)
  * What nobody owns goes: not what is younger than the grace period, and nothing if anything is damaged, since what is lost may be
  * the row that named the owner.
  */
-static err_v
+static err
 free_unowned(struct scrub *s, const struct verify_sum *sum)
 {
 	struct job *j = s->job;
@@ -136,7 +136,7 @@ free_unowned(struct scrub *s, const struct verify_sum *sum)
 }
 
 /* What a whole pass will cost, roughly: a copy counts as if it had bytes of its own. */
-static err_v
+static err
 estimate(struct scrub *s)
 {
 	struct catalog *c = s->job->options->catalog;

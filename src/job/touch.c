@@ -25,7 +25,7 @@ by_space_and_key(const void *a, const void *b)
 	return str_cmp(x->key, y->key);
 }
 
-static err_v
+static err
 write_batch(struct job *j, uint32_t space, const str *keys, unsigned n)
 {
 	uint32_t day = touch_day(j->options->touch, clock_wall_ms());
@@ -40,7 +40,7 @@ write_batch(struct job *j, uint32_t space, const str *keys, unsigned n)
 	return e;
 }
 
-static err_v
+static err
 write_all(struct job *j, struct touched *at, size_t n)
 {
 	AUTO(mem_free_p) str *keys = mem_alloc(BATCH * sizeof(*keys));

@@ -106,7 +106,7 @@ finding_text(const struct finding *f, struct buf *out)
 	buf_add(out, f->what);
 }
 
-static err_v
+static err
 run(struct verify *v, struct arena *spaces)
 {
 	TRY(verify_system(v, spaces));

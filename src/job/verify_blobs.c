@@ -84,7 +84,7 @@ add_part(struct batch *b, str row, str value, struct arena *a)
 }
 
 /* From b->last on. What cannot be read has been told by the walk through the space. */
-static err_v
+static err
 gather(struct batch *b, enum row_kind kind)
 {
 	AUTO(arena_free) struct arena *a = arena_new(16u << 10, ROW_ARENA_MAX);
@@ -150,7 +150,7 @@ begin_at(struct batch *b, enum row_kind kind)
 	return true;
 }
 
-static err_v
+static err
 scrub_rows(struct batch *b, enum row_kind kind)
 {
 	if (!begin_at(b, kind))

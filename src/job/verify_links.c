@@ -132,7 +132,7 @@ mark(struct fars *f, struct rows *r)
 	}
 }
 
-static err_v
+static err
 walk_spaces(struct fars *f, void (*walk)(struct fars *, struct rows *))
 {
 	for (unsigned i = 0; i < f->v->nspaces && !f->v->stopped; i++) {
@@ -160,7 +160,7 @@ still_there(struct fars *f, const struct far *x)
 	    err_ok(kv_get(f->v->kv, space, row_str(&own), KV_MAY_BLOCK, f->a, &raw));
 }
 
-static err_v
+static err
 judge(struct fars *f)
 {
 	TRY(walk_spaces(f, collect));

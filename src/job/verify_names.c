@@ -130,7 +130,7 @@ visit(struct namer *n, enum round round)
 		visit_upload(n, row);
 }
 
-static err_v
+static err
 walk(struct namer *n, enum round round)
 {
 	AUTO(arena_free) struct arena *keep = arena_new(4096, ROW_ARENA_MAX);
@@ -151,7 +151,7 @@ walk(struct namer *n, enum round round)
 	return ERR_OK;
 }
 
-static err_v
+static err
 walk_spaces(struct verify *v, enum round round)
 {
 	AUTO(arena_free) struct arena *a = arena_new(64u << 10, ROW_ARENA_MAX);

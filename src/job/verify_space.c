@@ -311,7 +311,7 @@ compare_usage(struct space *s)
 }
 
 /* The bucket that this space belongs to can be found by its name. Asked now, so asked again. */
-static err_v
+static err
 check_name(struct space *s)
 {
 	struct finding f = { .kind = FINDING_DAMAGE, .what = STR("the bucket is there, but its name is gone") };
@@ -340,7 +340,7 @@ check_name(struct space *s)
 	return ERR_OK;
 }
 
-static err_v
+static err
 judge(struct space *s)
 {
 	TRY(rows_open(s->v, s->rows.space, &s->rows));

@@ -82,7 +82,7 @@ visit(struct system *s, str row, str value)
 	}
 }
 
-static err_v
+static err
 walk(struct system *s, struct arena *spaces)
 {
 	unsigned n = 0;

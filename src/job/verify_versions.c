@@ -16,7 +16,7 @@ bytes_of(struct id body, const struct blob_ref *blob)
 }
 
 /* Is the body, which lives in another space, linked to this owner now? */
-static err_v
+static err
 linked_across(struct space *s, struct id body, struct id owner, bool *ret)
 {
 	struct row_key row = row_link(body), own = row_owner(body, owner);

@@ -68,7 +68,7 @@ write_done(struct write *w)
 }
 
 /* The bucket as it is now. */
-static err_v
+static err
 read_again(struct write *w)
 {
 	struct row_key head = row_head();
@@ -125,7 +125,7 @@ write_retry(struct write *w, err_v *e)
 }
 
 /* Someone looks whether the bucket is empty, or died doing so: it no longer matters, we are about to write. */
-static err_v
+static err
 cancel_deletion(struct write *w)
 {
 	struct bucket live = w->bucket;
@@ -206,7 +206,7 @@ bytes_added(const int64_t *counters)
 }
 
 /* Exact for one writer at a time; a few that write at once may each see room for itself. */
-static err_v
+static err
 check_cap(struct write *w)
 {
 	struct row_key row = row_counters();

@@ -38,7 +38,7 @@ day_parse(str value, uint32_t *ret)
 }
 
 /* A batch that counts only while the bucket lives. ERR_NOT_FOUND: it does not. */
-static err_v
+static err
 batch_of(struct catalog *c, uint32_t space, struct arena *a, struct kv_batch **ret)
 {
 	struct row_key head = row_head();
@@ -54,7 +54,7 @@ batch_of(struct catalog *c, uint32_t space, struct arena *a, struct kv_batch **r
 	return ERR_OK;
 }
 
-static err_v
+static err
 gone_is_fine(err_v e)
 {
 	return err_is(e, ERR_NOT_FOUND.code) ? ERR_OK : e;

@@ -17,7 +17,7 @@ struct see {
 	bool stop;
 };
 
-static err_v
+static err
 see_links(struct see *s, uint32_t space)
 {
 	AUTO(kv_iter_close) struct kv_iter *it = NULL;
@@ -47,7 +47,7 @@ struct parts_of {
 	unsigned nruns;
 };
 
-static err_v
+static err
 parts_begin(struct catalog *c, struct id body, struct arena *a, struct parts_of *ret)
 {
 	struct row_key row = row_link(body);
@@ -68,7 +68,7 @@ parts_begin(struct catalog *c, struct id body, struct arena *a, struct parts_of 
 	return ERR_OK;
 }
 
-static err_v
+static err
 see_parts(struct see *s, uint32_t space)
 {
 	AUTO(arena_free) struct arena *table = arena_new(8192, ONE_PART_MAX), *one = arena_new(8192, ONE_PART_MAX);

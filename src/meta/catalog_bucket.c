@@ -24,7 +24,7 @@
 static const struct bucket system_bucket = { .space = KV_SYSTEM_SPACE };
 
 /* H of a space. ERR_NOT_FOUND. */
-static err_v
+static err
 read_head(struct catalog *c, uint32_t space, enum kv_wait wait, struct arena *a, struct bucket *ret)
 {
 	struct row_key row = row_head();
@@ -38,7 +38,7 @@ read_head(struct catalog *c, uint32_t space, enum kv_wait wait, struct arena *a,
 }
 
 /* The row of the name: where the bucket is, and whose. ERR_NOT_FOUND. */
-static err_v
+static err
 read_name(struct catalog *c, str name, enum kv_wait wait, struct arena *a, struct bucket *ret)
 {
 	struct row_key row;
@@ -90,7 +90,7 @@ catalog_bucket(struct catalog *c, str name, enum kv_wait wait, struct arena *a, 
 }
 
 /* Step 2 of a creation, with tags or without (STR_NONE). That H is there already is as good. */
-static err_v
+static err
 make_head(struct catalog *c, const struct bucket *named, str tags)
 {
 	AUTO(kv_batch_free) struct kv_batch *batch = kv_batch_new(named->space);
@@ -111,7 +111,7 @@ make_head(struct catalog *c, const struct bucket *named, str tags)
 }
 
 /* Step 2 of a deletion. That the name is gone already, or taken anew, is as good. */
-static err_v
+static err
 drop_name(struct catalog *c, const struct bucket *named)
 {
 	AUTO(kv_batch_free) struct kv_batch *batch = kv_batch_new(KV_SYSTEM_SPACE);
@@ -126,7 +126,7 @@ drop_name(struct catalog *c, const struct bucket *named)
 }
 
 /* How many buckets the owner has, counted up to limit. */
-static err_v
+static err
 count_owned(struct catalog *c, str org, unsigned limit, unsigned *ret)
 {
 	AUTO(kv_iter_close) struct kv_iter *it = NULL;
@@ -141,7 +141,7 @@ count_owned(struct catalog *c, str org, unsigned limit, unsigned *ret)
 }
 
 /* Step 1 of a creation. ERR_CONFLICT: the name, or the number of the next space, was taken meanwhile. */
-static err_v
+static err
 take_name(struct write *w, const struct bucket_new *new, struct bucket *ret)
 {
 	struct bucket b = { .name = new->name, .org = new->org, .location = new->location, .creator = new->creator,
@@ -184,7 +184,7 @@ take_name(struct write *w, const struct bucket_new *new, struct bucket *ret)
 }
 
 /* Does a bucket have the tags that a creation asks for? */
-static err_v
+static err
 tags_agree(struct catalog *c, const struct bucket *b, str want, struct arena *a, bool *ret)
 {
 	str have;
@@ -199,7 +199,7 @@ tags_agree(struct catalog *c, const struct bucket *b, str want, struct arena *a,
 }
 
 /* What a creation answers where there is a bucket of this name. ERR_CONFLICT: it is gone now, try again. */
-static err_v
+static err
 already_there(struct catalog *c, const struct bucket_new *new, const struct bucket *named, struct arena *a)
 {
 	struct bucket b;
@@ -251,7 +251,7 @@ catalog_bucket_create(struct catalog *c, const struct bucket_new *new, struct ar
 	return err_is(e, ERR_CONFLICT.code) ? err_s3(S3_OperationAborted) : e;
 }
 
-static err_v
+static err
 is_empty(struct catalog *c, uint32_t space, bool *ret)
 {
 	static const enum row_kind kinds[] = { ROW_OBJECT, ROW_UPLOAD };
@@ -270,7 +270,7 @@ is_empty(struct catalog *c, uint32_t space, bool *ret)
 }
 
 /* H goes from one state to the next; other rows of the batch are the caller's. b->header: what is expected. */
-static err_v
+static err
 change_state(struct write *w, struct bucket *b, enum bucket_state state)
 {
 	struct row_key head = row_head();
@@ -293,7 +293,7 @@ new_batch(struct write *w, uint32_t space)
 }
 
 /* Step 1. Whoever writes between mark and end takes the mark away, so that the end is ERR_CONFLICT. */
-static err_v
+static err
 empty_once(struct write *w, uint32_t space)
 {
 	struct row_key config = row_kind_from(ROW_CONFIG), config_end = row_behind(config);
@@ -349,7 +349,7 @@ catalog_bucket_delete(struct catalog *c, const struct bucket *b, struct arena *a
 }
 
 /* The bucket behind a row of names, if it is there: half made and half deleted ones are not. */
-static err_v
+static err
 listed(struct catalog *c, str row, struct arena *a, struct bucket *ret, bool *ret_there)
 {
 	str name;
@@ -426,7 +426,7 @@ catalog_spaces(struct catalog *c, struct arena *a, uint32_t **ret, unsigned *ret
 }
 
 /* Does a name lead there? Then *ret_row is what it says. */
-static err_v
+static err
 is_named(struct catalog *c, const struct bucket *b, struct arena *a, bool *ret, struct bucket *ret_row)
 {
 	err_v e = read_name(c, b->name, KV_MAY_BLOCK, a, ret_row);
@@ -436,7 +436,7 @@ is_named(struct catalog *c, const struct bucket *b, struct arena *a, bool *ret, 
 }
 
 /* Nothing but H, and counters that say so? Once true of a deleted bucket it stays true: every other row comes of one that is there. */
-static err_v
+static err
 is_bare(struct catalog *c, uint32_t space, bool *ret)
 {
 	AUTO(kv_iter_close) struct kv_iter *it = NULL;
@@ -456,7 +456,7 @@ is_bare(struct catalog *c, uint32_t space, bool *ret)
 	return kv_iter_error(it);
 }
 
-static err_v
+static err
 drop_head(struct catalog *c, const struct bucket *b)
 {
 	AUTO(kv_batch_free) struct kv_batch *batch = kv_batch_new(b->space);
@@ -468,7 +468,7 @@ drop_head(struct catalog *c, const struct bucket *b)
 	return kv_commit(c->kv, batch);
 }
 
-static err_v
+static err
 drop_space(struct catalog *c, uint32_t space)
 {
 	AUTO(kv_batch_free) struct kv_batch *batch = kv_batch_new(KV_SYSTEM_SPACE);
@@ -479,7 +479,7 @@ drop_space(struct catalog *c, uint32_t space)
 }
 
 /* Without H: half made if a name leads there, else half retired. BZ says which name. */
-static err_v
+static err
 retire_rest(struct catalog *c, uint32_t space, struct arena *a)
 {
 	struct row_key row = row_space(space);

@@ -13,7 +13,7 @@
 #include "base/panic.h"
 #include "meta/catalog_impl.h"
 
-static err_v
+static err
 get_object(struct write *w, str raw, str key, struct older *ret_older, struct object *ret)
 {
 	TRY(record_object_read(raw, RECORD_FULL, w->arena, ret_older, ret));
@@ -93,7 +93,7 @@ demote(struct write *w, str key, const struct chain *ch, struct older *older)
 }
 
 /* There is one null version at most: the old one goes, wherever it is. */
-static err_v
+static err
 replace_null(struct write *w, str key, const struct chain *ch, struct older *older)
 {
 	struct version v;
@@ -150,7 +150,7 @@ chain_push(struct write *w, str key, const struct chain *ch, struct object *o)
  * The newest of the V rows, and whether there is another. ERR_NOT_FOUND. All are older than the newest version: what was deleted in front
  * of them need not be passed again.
  */
-static err_v
+static err
 first_older(struct write *w, str key, struct id newest, struct id *ret_id, str *ret_raw, bool *ret_more)
 {
 	AUTO(kv_iter_close) struct kv_iter *it = NULL;

@@ -34,7 +34,7 @@ struct completion {
 	struct object o;
 };
 
-static err_v
+static err
 check_choice(const struct completion *p, unsigned i, const struct part *part)
 {
 	const struct part_choice *want = &p->choice[i];
@@ -50,7 +50,7 @@ check_choice(const struct completion *p, unsigned i, const struct part *part)
 }
 
 /* The chosen parts from a scan of all. */
-static err_v
+static err
 read_parts(struct catalog *c, struct completion *p)
 {
 	AUTO(kv_iter_close) struct kv_iter *it = NULL;
@@ -79,7 +79,7 @@ read_parts(struct catalog *c, struct completion *p)
 }
 
 /* Equal neighbours make one run. */
-static err_v
+static err
 count_parts(struct completion *p)
 {
 	struct part_run *runs = ARENA_ARRAY(p->reading, struct part_run, p->n);
@@ -103,7 +103,7 @@ count_parts(struct completion *p)
 	return ERR_OK;
 }
 
-static err_v
+static err
 check_order(const struct completion *p)
 {
 	if (p->n == 0)
@@ -117,7 +117,7 @@ check_order(const struct completion *p)
 	return ERR_OK;
 }
 
-static err_v
+static err
 read_choice(struct catalog *c, struct completion *p)
 {
 	arena_reset(p->reading);
@@ -126,7 +126,7 @@ read_choice(struct catalog *c, struct completion *p)
 }
 
 /* Upload and parts, unless they are still those that were read. */
-static err_v
+static err
 read_upload(struct write *w, struct completion *p, str raw)
 {
 	struct upload *u = &p->upload;
@@ -149,7 +149,7 @@ read_upload(struct write *w, struct completion *p, str raw)
 }
 
 /* The upload is gone: was it this very call that completed it? */
-static err_v
+static err
 replayed(struct write *w, struct completion *p)
 {
 	struct chain ch;
@@ -172,7 +172,7 @@ replayed(struct write *w, struct completion *p)
 	return catalog_runs(w->c, KV_MAY_BLOCK, p->arena, &p->o);
 }
 
-static err_v
+static err
 complete_once(struct write *w, struct completion *p)
 {
 	struct dead_record leftovers = { .kind = DEAD_PARTS, .body = p->id, .owner = p->id };

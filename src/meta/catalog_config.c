@@ -12,7 +12,7 @@ static const str names[CONFIG_COUNT] = {
 };
 
 /* The bucket as w->bucket says, one generation on. */
-static err_v
+static err
 commit_bucket(struct write *w)
 {
 	w->bucket.generation++;
@@ -21,7 +21,7 @@ commit_bucket(struct write *w)
 	return write_commit(w);
 }
 
-static err_v
+static err
 versioning_once(struct write *w, enum versioning to)
 {
 	TRY(write_open(w));
@@ -44,7 +44,7 @@ catalog_bucket_versioning(struct catalog *c, const struct bucket *b, enum versio
 	return e;
 }
 
-static err_v
+static err
 settings_once(struct write *w, const struct bucket *want)
 {
 	TRY(write_open(w));
@@ -95,7 +95,7 @@ config_put(struct kv_batch *batch, enum bucket_config which, str value)
 	kv_put(batch, row_str(&row), buf_str(&b));
 }
 
-static err_v
+static err
 config_once(struct write *w, enum bucket_config which, str value)
 {
 	struct bucket *b = &w->bucket;

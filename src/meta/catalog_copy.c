@@ -15,7 +15,7 @@ has_body(const struct object *o)
  * Is the source still what was read? Asked where it can be asked in the same batch (the same bucket) and where what was read
  * is the only version there is; so such a copy happens at one instant. Else the source may have been replaced since.
  */
-static err_v
+static err
 source_check(struct write *w, const struct object *src)
 {
 	struct chain ch;
@@ -32,7 +32,7 @@ source_check(struct write *w, const struct object *src)
  * Do the conditions allow to write over the target? A refusal also says that the source was there, which was read before:
  * it is an answer only if there was an instant at which both were as they were read. A batch that changes nothing asks.
  */
-static err_v
+static err
 target_judge(struct write *w, const struct conditions *conditions, const struct chain *target)
 {
 	err_v e = conditions_write(conditions, chain_current(target));
@@ -44,7 +44,7 @@ target_judge(struct write *w, const struct conditions *conditions, const struct 
 }
 
 /* src: NULL if it is in another bucket. */
-static err_v
+static err
 copy_once(struct write *w, const struct object *src, struct object *o, const struct conditions *conditions)
 {
 	struct pending p = { .key = o->key };
@@ -141,7 +141,7 @@ token_digest(const struct rename *r, struct token_use *ret)
 }
 
 /* Was the token used before? *ret_replayed: for the same thing. Else it is remembered with this batch. */
-static err_v
+static err
 token_check(struct write *w, const struct token_use *use, bool *ret_replayed)
 {
 	struct row_key row = row_token(use->name);
@@ -168,7 +168,7 @@ token_check(struct write *w, const struct token_use *use, bool *ret_replayed)
 	return ERR_OK;
 }
 
-static err_v
+static err
 rename_once(struct write *w, const struct rename *r, const struct token_use *use)
 {
 	struct row_key to = row_object(r->to);
@@ -220,7 +220,7 @@ catalog_rename(struct catalog *c, const struct bucket *b, const struct rename *r
 /* ---- tags ---- */
 
 /* Of the current version; what a GET would say where there is none. */
-static err_v
+static err
 tag_newest(struct write *w, str key, const struct chain *ch, struct pairs tags, struct version_id *ret)
 {
 	struct object o = ch->newest;
@@ -234,7 +234,7 @@ tag_newest(struct write *w, str key, const struct chain *ch, struct pairs tags, 
 	return write_commit(w);
 }
 
-static err_v
+static err
 tags_once(struct write *w, str key, const struct which *which, struct pairs tags, struct version_id *ret)
 {
 	static const struct older none = { .any = false };

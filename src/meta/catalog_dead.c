@@ -18,7 +18,7 @@
 #define DEAD_PAGE_BYTES (1u << 20)	/* and one entry more */
 
 /* Borrows from both. */
-static err_v
+static err
 read_entry(uint32_t space, str key, str value, struct dead *ret)
 {
 	struct dead d = { .space = space, .row_key = key, .detail = value };
@@ -53,7 +53,7 @@ struct dead_page {
 };
 
 /* Entries in [from, to) that died before. */
-static err_v
+static err
 scan_dead(struct catalog *c, uint32_t space, struct row_key from, struct row_key to, uint64_t before_ms, struct arena *a,
     struct dead_page *page)
 {
@@ -103,7 +103,7 @@ catalog_dead(struct catalog *c, uint32_t space, uint64_t before_ms, const struct
 }
 
 /* The owner leaves the body; if it was the last, the body's blobs. */
-static err_v
+static err
 leave(struct catalog *c, struct id body, struct id owner, const uint64_t *as_of, struct arena *a, struct blob_ref **ret,
     unsigned *ret_n)
 {
@@ -122,7 +122,7 @@ leave(struct catalog *c, struct id body, struct id owner, const uint64_t *as_of,
 	return ERR_OK;
 }
 
-static err_v
+static err
 part_blobs(const struct dead *d, struct arena *a, struct blob_ref **ret, unsigned *ret_n)
 {
 	struct dead_record r;
@@ -140,7 +140,7 @@ part_blobs(const struct dead *d, struct arena *a, struct blob_ref **ret, unsigne
 }
 
 /* Every batch of that space that is under way will be refused and read again. */
-static err_v
+static err
 fence(struct catalog *c, uint32_t space)
 {
 	err_v e = ERR_CONFLICT;
@@ -168,7 +168,7 @@ fence(struct catalog *c, uint32_t space)
 	return e;
 }
 
-static err_v
+static err
 object_has(struct catalog *c, uint32_t space, str key, struct id oid, struct arena *a, bool *ret)
 {
 	AUTO(kv_iter_close) struct kv_iter *it = NULL;
@@ -196,7 +196,7 @@ object_has(struct catalog *c, uint32_t space, str key, struct id oid, struct are
 }
 
 /* Did a record come of the link? A version that moves between its rows may be missed once: looked at twice. */
-static err_v
+static err
 link_used(struct catalog *c, const struct dead *d, struct arena *a, bool *ret)
 {
 	struct row_key row;
@@ -227,7 +227,7 @@ link_used(struct catalog *c, const struct dead *d, struct arena *a, bool *ret)
  * Behind the fence the record may still be made, by an attempt that begins with linking anew. That raises the link's generation: so
  * what was judged before is not acted upon.
  */
-static err_v
+static err
 unlink_pending(struct catalog *c, const struct dead *d, struct arena *a, struct blob_ref **ret, unsigned *ret_n)
 {
 	err_v e = err_errno(ESTALE, "a link of which nothing is known");
@@ -273,7 +273,7 @@ catalog_dead_unlink(struct catalog *c, const struct dead *d, struct arena *a, st
 }
 
 /* A token that was used anew after its time stays, with a dead entry of its own. */
-static err_v
+static err
 forget_token(struct write *w, str name)
 {
 	struct token t;
@@ -296,7 +296,7 @@ forget_token(struct write *w, str name)
 }
 
 /* What goes with the entry, in its own batch. */
-static err_v
+static err
 done_here(struct write *w, const struct dead *d)
 {
 	struct dead_record r;

@@ -37,7 +37,7 @@ result_version(struct deletion *d, const struct object *o)
 }
 
 /* The simple delete: what it does follows from the bucket's state. */
-static err_v
+static err
 judge_current(struct write *w, struct deletion *d, const struct chain *ch)
 {
 	TRY(write_judged(w, conditions_write(d->conditions, chain_current(ch))));
@@ -51,7 +51,7 @@ judge_current(struct write *w, struct deletion *d, const struct chain *ch)
 }
 
 /* An older version: S3_NoSuchVersion. */
-static err_v
+static err
 find_older(struct write *w, struct deletion *d, const struct chain *ch)
 {
 	struct version_id want = d->which->version;
@@ -62,7 +62,7 @@ find_older(struct write *w, struct deletion *d, const struct chain *ch)
 	return d->version.object.version.null == want.null ? ERR_OK : err_s3(S3_NoSuchVersion);
 }
 
-static err_v
+static err
 judge_version(struct write *w, struct deletion *d, const struct chain *ch)
 {
 	struct version_id want = d->which->version;
@@ -90,7 +90,7 @@ judge_version(struct write *w, struct deletion *d, const struct chain *ch)
 }
 
 /* What is to be done, and what will be answered. Nothing is in the batch but expectations. */
-static err_v
+static err
 judge(struct write *w, struct deletion *d, struct chain *ret)
 {
 	d->result = (struct deleted){ .marker = false };
@@ -99,7 +99,7 @@ judge(struct write *w, struct deletion *d, struct chain *ret)
 	return d->which->kind == WHICH_CURRENT ? judge_current(w, d, ret) : judge_version(w, d, ret);
 }
 
-static err_v
+static err
 apply(struct write *w, struct deletion *d, const struct chain *ch)
 {
 	struct object marker = { .key = d->key, .delete_marker = true, .modified_ms = w->now_ms, .owner_org = w->bucket.org };
@@ -120,7 +120,7 @@ apply(struct write *w, struct deletion *d, const struct chain *ch)
 	return ERR_OK;
 }
 
-static err_v
+static err
 delete_once(struct write *w, struct deletion *d)
 {
 	struct chain ch;
@@ -131,7 +131,7 @@ delete_once(struct write *w, struct deletion *d)
 	return d->change == DELETE_NOTHING ? ERR_OK : write_commit(w);
 }
 
-static err_v
+static err
 delete_one(struct catalog *c, const struct bucket *b, struct deletion *d)
 {
 	AUTO(write_done) struct write w = write_begin(c, b);

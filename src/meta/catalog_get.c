@@ -35,7 +35,7 @@ struct look {
 	struct arena *arena;
 };
 
-static err_v
+static err
 read_row(const struct look *l, struct row_key row, str *ret_raw, struct older *ret_older, struct object *ret)
 {
 	str raw;
@@ -51,7 +51,7 @@ read_row(const struct look *l, struct row_key row, str *ret_raw, struct older *r
  * The version in its V row, or S3_NoSuchVersion; the O row was older, o. ERR_NOT_FOUND: it should be there, or may have become
  * the newest since.
  */
-static err_v
+static err
 read_version(const struct look *l, const struct version_id *want, const struct older *older, struct object *ret)
 {
 	struct older unused;
@@ -67,7 +67,7 @@ read_version(const struct look *l, const struct version_id *want, const struct o
 	return ERR_OK;
 }
 
-static err_v
+static err
 find_version(const struct look *l, const struct version_id *want, struct object *ret)
 {
 	str before = STR_NONE, raw;

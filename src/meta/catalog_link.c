@@ -60,7 +60,7 @@ change_put(struct change *ch, struct row_key k)
 }
 
 /* The link as it is, expected to be still so at the commit. ERR_NOT_FOUND. */
-static err_v
+static err
 expect_link(struct change *ch, struct id body, struct link *ret)
 {
 	struct row_key row = row_link(body);
@@ -71,13 +71,13 @@ expect_link(struct change *ch, struct id body, struct link *ret)
 	return record_link_read(raw, ret);
 }
 
-static err_v
+static err
 reaped(err_v e)
 {
 	return err_is(e, ERR_NOT_FOUND.code) ? err_s3(S3_OperationAborted) : e;
 }
 
-static err_v
+static err
 join_here(struct write *w, struct id body, struct id owner)
 {
 	struct link l;
@@ -95,7 +95,7 @@ join_here(struct write *w, struct id body, struct id owner)
 	return ERR_OK;
 }
 
-static err_v
+static err
 join_across_once(struct catalog *c, struct id body, struct id owner, const struct pending *p)
 {
 	AUTO(change_done) struct change ch = change_begin(c, id_space(body));
@@ -146,7 +146,7 @@ link_settled(struct catalog *c, uint32_t space, struct id body, struct id owner)
 }
 
 /* Is owner among the further ones, and is anyone else? */
-static err_v
+static err
 look_at_owners(struct change *ch, struct id body, struct id owner, bool *ret_has, bool *ret_others)
 {
 	AUTO(kv_iter_close) struct kv_iter *it = NULL;
@@ -166,7 +166,7 @@ look_at_owners(struct change *ch, struct id body, struct id owner, bool *ret_has
 	return kv_iter_error(it);
 }
 
-static err_v
+static err
 leave_once(struct catalog *c, struct id body, struct id owner, const uint64_t *as_of, bool *ret_last, struct link *ret)
 {
 	AUTO(change_done) struct change ch = change_begin(c, id_space(body));

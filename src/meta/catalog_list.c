@@ -99,7 +99,7 @@ add_object(struct lister *l, str raw, const struct object *o, bool is_latest)
 	row->object.owner_org = keep_owner(l, o->owner_org);
 }
 
-static err_v
+static err
 list_object(struct lister *l)
 {
 	str raw = kv_iter_value(l->it), prefix;
@@ -122,7 +122,7 @@ list_object(struct lister *l)
 }
 
 /* V rows of the current key, older than "from"; then back to the O rows. */
-static err_v
+static err
 list_older(struct lister *l, struct id from)
 {
 	struct row_key first = row_next(row_version(current_key(l), from)), end = row_behind(row_of_key(ROW_VERSION, current_key(l))), back;
@@ -159,7 +159,7 @@ resume_after(const struct lister *l, const struct object *newest, const struct o
 	return older->has_null ? &older->null : NULL;	/* gone since: rather some rows twice than some never */
 }
 
-static err_v
+static err
 list_version(struct lister *l)
 {
 	str raw = kv_iter_value(l->it), prefix;
@@ -186,7 +186,7 @@ list_version(struct lister *l)
 	return ERR_OK;
 }
 
-static err_v
+static err
 list_upload(struct lister *l)
 {
 	str raw = kv_iter_value(l->it), prefix;
@@ -233,7 +233,7 @@ first_row(const struct lister *l)
 	return str_cmp(row_str(&start), row_str(&from)) > 0 ? start : from;
 }
 
-static err_v
+static err
 list_rows(struct lister *l)
 {
 	static err_v (*const one[])(struct lister *) = {

@@ -60,7 +60,7 @@ walk_close(struct parts_walk *w)
 	kv_iter_close(&w->it);
 }
 
-static err_v
+static err
 walk_open(struct catalog *c, struct id body, uint32_t from, struct parts_walk *ret)
 {
 	struct row_key first = row_part(body, from), end = row_behind(row_of_body(ROW_PART, body));
@@ -128,7 +128,7 @@ struct pieces {
 	unsigned n, room;
 };
 
-static err_v
+static err
 pieces_add(struct pieces *p, struct piece piece)
 {
 	if (p->n == p->room) {
@@ -153,7 +153,7 @@ min_u64(uint64_t a, uint64_t b)
 }
 
 /* The pieces of one part that lie in [off, end) of the object; the part begins at at. */
-static err_v
+static err
 part_pieces(struct pieces *ps, const struct part *p, uint64_t at, uint64_t off, uint64_t end)
 {
 	struct piece piece = { .part = p->number, .part_off = at, .part_size = p->size, .sse = p->sse };
@@ -222,7 +222,7 @@ place_next(const struct object *o, struct place *p)
 		p->number = o->runs[p->run].first;
 }
 
-static err_v
+static err
 multipart_pieces(struct catalog *c, const struct object *o, uint64_t off, uint64_t end, struct pieces *ps)
 {
 	AUTO(walk_close) struct parts_walk w = { .it = NULL };
@@ -302,7 +302,7 @@ part_is_own(const struct part *p, struct id body)
 	return p->nextents > 0 && id_eq(p->extents[0].body, body);
 }
 
-static err_v
+static err
 blobs_add(struct arena *a, const struct part *p, struct blob_ref **list, unsigned *n, unsigned *room)
 {
 	for (unsigned i = 0; i < p->nextents; i++) {
@@ -364,7 +364,7 @@ part_bury(struct write *w, struct id upload, const struct part *p, uint64_t when
 }
 
 /* One batch full of rows. *ret_done: there are no more. Its space may have no living bucket, so H is not expected. */
-static err_v
+static err
 purge_some(struct write *w, struct id body, enum which_parts which, const struct part_run *runs, unsigned nruns, bool *ret_done)
 {
 	AUTO(walk_close) struct parts_walk walk = { .it = NULL };

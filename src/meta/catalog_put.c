@@ -4,7 +4,7 @@
 #include "base/panic.h"
 #include "meta/catalog_impl.h"
 
-static err_v
+static err
 put_once(struct write *w, struct object *o, const struct conditions *conditions)
 {
 	struct chain ch;

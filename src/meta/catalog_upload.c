@@ -8,7 +8,7 @@
 #include "base/panic.h"
 #include "meta/catalog_impl.h"
 
-static err_v
+static err
 create_once(struct write *w, struct upload *u)
 {
 	TRY(write_open(w));
@@ -34,7 +34,7 @@ catalog_upload_create(struct catalog *c, const struct bucket *b, struct upload *
 	return e;
 }
 
-static err_v
+static err
 no_such_upload(err_v e)
 {
 	return err_is(e, ERR_NOT_FOUND.code) ? err_s3(S3_NoSuchUpload) : e;
@@ -59,7 +59,7 @@ catalog_upload(struct catalog *c, const struct bucket *b, str key, struct id upl
 }
 
 /* The part that had this number goes to the reaper; the upload has changed under whoever read it. */
-static err_v
+static err
 replace_part(struct write *w, str key, struct id upload, str raw_upload, uint32_t number, str raw_part)
 {
 	struct upload u;
@@ -79,7 +79,7 @@ replace_part(struct write *w, str key, struct id upload, str raw_upload, uint32_
 }
 
 /* borrowed: the body that the part's bytes belong to, or NULL: to itself. */
-static err_v
+static err
 part_once(struct write *w, const struct upload *u, const struct part *p, const struct id *borrowed)
 {
 	struct pending pending = { .upload = u->id, .part = p->number };
@@ -105,7 +105,7 @@ part_once(struct write *w, const struct upload *u, const struct part *p, const s
 	return write_commit(w);
 }
 
-static err_v
+static err
 put_part(struct catalog *c, const struct bucket *b, const struct upload *u, struct part *p, const struct id *borrowed)
 {
 	AUTO(write_done) struct write w = write_begin(c, b);
@@ -133,7 +133,7 @@ catalog_part_put(struct catalog *c, const struct bucket *b, const struct upload 
 }
 
 /* Bytes [off, off + len) of src as those of a part: borrowed, or a few of them copied. */
-static err_v
+static err
 borrow(struct catalog *c, const struct object *src, uint64_t off, uint64_t len, struct arena *a, struct part *p)
 {
 	struct piece *pieces;
@@ -184,7 +184,7 @@ catalog_part_copy(struct catalog *c, const struct bucket *from, const struct obj
 	return ERR_OK;
 }
 
-static err_v
+static err
 abort_once(struct write *w, str key, struct id upload)
 {
 	struct dead_record d = { .kind = DEAD_PARTS, .body = upload, .owner = upload };

@@ -47,7 +47,7 @@ matches(str list, str etag, enum weak how)
 }
 
 /* The rules that reads and writes share. if_none: what a failed If-None-Match or If-Modified-Since is. */
-static err_v
+static err
 judge(const struct conditions *c, const struct object *o, enum s3_error if_none)
 {
 	uint64_t modified = o->modified_ms / 1000;

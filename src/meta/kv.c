@@ -81,7 +81,7 @@ kv_get_hot(struct kv *kv, uint32_t space, str key, enum kv_wait wait, struct are
 	return kv->ops->get_hot(kv, kv_full_str(&full), a, ret);
 }
 
-static err_v
+static err
 scan(struct kv *kv, uint32_t space, str from, str to, enum kv_keep keep, struct kv_iter **ret)
 {
 	struct kv_full f, t;

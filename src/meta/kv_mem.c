@@ -236,7 +236,7 @@ find(struct node *n, str key)
 
 /* ---- the engine ---- */
 
-static err_v
+static err
 mem_open(str place, const struct kv_options *options, struct kv **ret)
 {
 	struct mem_kv *m;
@@ -261,7 +261,7 @@ mem_close(struct kv *kv)
 	free(m);
 }
 
-static err_v
+static err
 mem_get(struct kv *kv, str full, enum kv_wait wait, struct arena *a, str *ret)
 {
 	struct mem_kv *m = mem_of(kv);
@@ -275,7 +275,7 @@ mem_get(struct kv *kv, str full, enum kv_wait wait, struct arena *a, str *ret)
 	return e != NULL ? ERR_OK : ERR_NOT_FOUND;
 }
 
-static err_v
+static err
 mem_scan(struct kv *kv, const struct kv_full *from, const struct kv_full *to, enum kv_keep keep, struct kv_iter **ret)
 {
 	struct mem_kv *m = mem_of(kv);
@@ -329,7 +329,7 @@ mem_iter_seek(struct kv_iter *ki, str full)
 	it->at = find_first(it->root, full, FIND_FROM);
 }
 
-static err_v
+static err
 mem_iter_error(struct kv_iter *ki)
 {
 	return ERR_OK;
@@ -358,7 +358,7 @@ holds(struct node *root, const struct kv_op *op)
 }
 
 /* One change, made to a root of our own. */
-static err_v
+static err
 apply(struct node **root, const struct kv_op *op)
 {
 	char sum[KV_COUNTERS_MAX * sizeof(int64_t)];
@@ -388,7 +388,7 @@ apply(struct node **root, const struct kv_op *op)
 	return ERR_OK;
 }
 
-static err_v
+static err
 commit_locked(struct mem_kv *m, const struct kv_batch *b) REQUIRES(m->lock)
 {
 	struct node *root;
@@ -415,7 +415,7 @@ commit_locked(struct mem_kv *m, const struct kv_batch *b) REQUIRES(m->lock)
 	return e;
 }
 
-static err_v
+static err
 mem_commit(struct kv *kv, const struct kv_batch *b)
 {
 	struct mem_kv *m = mem_of(kv);
@@ -427,7 +427,7 @@ mem_commit(struct kv *kv, const struct kv_batch *b)
 	return e;
 }
 
-static err_v
+static err
 mem_checkpoint(struct kv *kv, const char *dir)
 {
 	return err_errno(ENOTSUP, "checkpoint of an index in memory");
@@ -443,7 +443,7 @@ mem_stats(struct kv *kv, struct kv_stats *ret)
 	lock_drop(&m->lock);
 }
 
-static err_v
+static err
 mem_room(struct kv *kv)
 {
 	return ERR_OK;

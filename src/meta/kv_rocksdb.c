@@ -61,7 +61,7 @@ rocks_err(char *message)
 	return err_errno(code, "index: %s", m);
 }
 
-static err_v
+static err
 refuse_if_poisoned(struct rocks *r)
 {
 	if (!atomic_load(&r->poisoned))
@@ -71,7 +71,7 @@ refuse_if_poisoned(struct rocks *r)
 
 /* ---- reading ---- */
 
-static err_v
+static err
 get_value(struct rocks *r, const rocksdb_readoptions_t *options, str full, rocksdb_pinnableslice_t **ret)
 {
 	char *message = NULL;
@@ -95,7 +95,7 @@ slice_str(const rocksdb_pinnableslice_t *v)
 	return str_n(p, len);
 }
 
-static err_v
+static err
 rocks_get(struct kv *kv, str full, enum kv_wait wait, struct arena *a, str *ret)
 {
 	struct rocks *r = rocks_of(kv);
@@ -120,7 +120,7 @@ iter_of(struct kv_iter *it)
 }
 
 /* The bounds are told to RocksDB: it skips tables without a key between them, and does not read past the end. */
-static err_v
+static err
 rocks_scan(struct kv *kv, const struct kv_full *from, const struct kv_full *to, enum kv_keep keep, struct kv_iter **ret)
 {
 	struct rocks *r = rocks_of(kv);
@@ -180,7 +180,7 @@ rocks_iter_seek(struct kv_iter *it, str full)
 	rocksdb_iter_seek(iter_of(it)->it, full.p, full.len);
 }
 
-static err_v
+static err
 rocks_iter_error(struct kv_iter *it)
 {
 	char *message = NULL;
@@ -268,7 +268,7 @@ rocks_stamp(struct kv *kv, str full)
 	return r->seed + atomic_load(&r->version[rocks_gate(r, full)]) + atomic_load(&r->version[rocks_stripe(r, full)]);
 }
 
-static err_v
+static err
 check(struct rocks *r, const struct kv_op *op)
 {
 	rocksdb_pinnableslice_t *v = NULL;
@@ -289,7 +289,7 @@ check(struct rocks *r, const struct kv_op *op)
 	return ERR_CONFLICT;
 }
 
-static err_v
+static err
 commit_held(struct rocks *r, const struct kv_batch *b, const struct stripe *stripe, size_t n)
 {
 	err_v e;
@@ -308,7 +308,7 @@ commit_held(struct rocks *r, const struct kv_batch *b, const struct stripe *stri
 	return ERR_OK;
 }
 
-static err_v
+static err
 rocks_commit(struct kv *kv, const struct kv_batch *b)
 {
 	struct rocks *r = rocks_of(kv);
@@ -331,7 +331,7 @@ rocks_commit(struct kv *kv, const struct kv_batch *b)
 /* ---- the rest ---- */
 
 /* RocksDB writes its memtables out and links the table files. */
-static err_v
+static err
 rocks_checkpoint(struct kv *kv, const char *dir)
 {
 	struct rocks *r = rocks_of(kv);

@@ -147,7 +147,7 @@ walk_block(struct log_walk *w, str block, uint64_t off)
 		w->rotten = begins_later(w, str_skip(block, at), off + at);
 }
 
-static err_v
+static err
 walk_file(int fd, const char *name, struct log_walk *w)
 {
 	AUTO(mem_free_p) char *block = mem_alloc(BLOCK);
@@ -180,7 +180,7 @@ log_number(const char *name, uint64_t *ret)
 }
 
 /* ret_commits: it holds something, or is torn. */
-static err_v
+static err
 check_one(const char *dir, const char *name, bool *ret_commits, bool *ret_torn)
 {
 	char path[ROCKS_DIR_MAX + 256];

@@ -128,7 +128,7 @@ options_new(const struct kv_options *want, rocksdb_cache_t *cache, int recovery)
 /* ---- open and close ---- */
 
 /* The directory, made if missing, and locked: nobody else looks at the logs while we do. */
-static err_v
+static err
 take_directory(struct rocks *r)
 {
 	if (!r->read_only && mkdir(r->dir, 0700) == 0)
@@ -196,7 +196,7 @@ rocks_new(str dir)
  * else is answered; nothing is written any more, since compactions would build upon what is lost. Filters only save work: without
  * them nothing is lost where one of them has rotted.
  */
-static err_v
+static err
 open_damaged(struct rocks *r, err_v why)
 {
 	char *message = NULL;
@@ -215,7 +215,7 @@ open_damaged(struct rocks *r, err_v why)
 	return ERR_OK;
 }
 
-static err_v
+static err
 open_db(struct rocks *r, const struct kv_options *want)
 {
 	uint64_t cache_bytes = want->cache_bytes > CACHE_BYTES_MIN ? want->cache_bytes : CACHE_BYTES_MIN;

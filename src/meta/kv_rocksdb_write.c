@@ -93,7 +93,7 @@ in_range(str key, const struct kv_op *range)
  * A short range is deleted row by row: range tombstones slow every read that passes them. The rows are those of the
  * store, and those that the batch itself has made before. The gate is its own, so no others come.
  */
-static err_v
+static err
 fill_range(struct rocks *r, const struct kv_batch *b, size_t at, rocksdb_writebatch_t *w)
 {
 	const struct kv_op *range = &b->op[at];
@@ -122,7 +122,7 @@ fill_range(struct rocks *r, const struct kv_batch *b, size_t at, rocksdb_writeba
 	return ERR_OK;
 }
 
-static err_v
+static err
 fill(struct rocks *r, const struct kv_batch *b, struct sums *sums, rocksdb_writebatch_t *w)
 {
 	for (size_t i = 0; i < b->n; i++) {
@@ -192,7 +192,7 @@ rocks_write_raw(struct rocks *r, rocksdb_writebatch_t *w)
 	return e;
 }
 
-static err_v
+static err
 write_members(struct rocks *r, const struct rocks_member *m)
 {
 	rocksdb_writebatch_t *w = rocksdb_writebatch_create();

@@ -77,7 +77,7 @@ record_object(struct buf *b, const struct older *older, const struct object *o)
 }
 
 /* Flags and null version; ret: the message behind. */
-static err_v
+static err
 open_object(str raw, struct older *ret_older, str *ret)
 {
 	struct older older = { .any = false };
@@ -172,7 +172,7 @@ why_not(const struct object *o)
 	return NULL;
 }
 
-static err_v
+static err
 get_runs(str message, struct arena *a, struct object *o)
 {
 	unsigned n = 0;

@@ -90,7 +90,7 @@ record_part(struct buf *b, struct id upload, const struct part *p)
 	wire_bytes(b, PART_INLINED, p->inlined);
 }
 
-static err_v
+static err
 get_extents(str message, const char *what, struct id body, struct arena *a, struct part *p)
 {
 	uint64_t sum = 0;

@@ -322,7 +322,7 @@ send_slice(struct conn *c, int fd, uint64_t pos, size_t len)
 	return n < 0 ? -errno : n;
 }
 
-static err_v
+static err
 send_copied(struct conn *c, struct pace *pace, int fd, uint64_t pos, size_t len)
 {
 	AUTO(mem_free_p) char *copy = mem_alloc(TLS_COPY_BYTES);

@@ -15,7 +15,7 @@
 
 #define BACKLOG 4096
 
-static err_v
+static err
 bind_failure(int errnum, const char *address)
 {
 	const char *hint = errnum == EADDRINUSE ? " (is another server running there? stop it, or choose another address)" :
@@ -25,7 +25,7 @@ bind_failure(int errnum, const char *address)
 	return err_errno(errnum, "cannot listen on %s%s", address, hint);
 }
 
-static err_v
+static err
 bind_new(const char *address, int *ret_fd)
 {
 	AUTO(fd_close) int fd = -1;
@@ -49,7 +49,7 @@ bind_new(const char *address, int *ret_fd)
 }
 
 /* A descriptor that a supervisor has opened for us. */
-static err_v
+static err
 adopt(const char *address, int *ret_fd)
 {
 	const char *wrong = address_check_listen(str_c(address));

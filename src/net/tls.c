@@ -22,7 +22,7 @@ struct tls {
 };
 
 /* The newest failure of OpenSSL in this thread, as an err. */
-static err_v
+static err
 ssl_failure(const char *what, const char *file)
 {
 	unsigned long code = ERR_get_error();
@@ -63,7 +63,7 @@ context_free(SSL_CTX **ctx)
 	*ctx = NULL;
 }
 
-static err_v
+static err
 context_load(const char *cert_file, const char *key_file, SSL_CTX **ret)
 {
 	AUTO(context_free) SSL_CTX *ctx = SSL_CTX_new(TLS_server_method());

@@ -61,7 +61,7 @@ struct aws_body {
 	size_t begin, end;
 };
 
-static err_v
+static err
 read_body(void *ctx, void *p, size_t max, size_t *ret_len)
 {
 	return body_read(ctx, p, max, ret_len);

@@ -202,7 +202,7 @@ check_checksum(const struct completion *c, const struct upload *u, const struct 
 }
 
 /* Called by the catalog with the chosen parts, before the commit. */
-static err_v
+static err
 finish(void *arg, const struct upload *u, const struct part *parts, unsigned n, struct object *o)
 {
 	const struct completion *c = arg;

@@ -36,7 +36,7 @@ alive_tick(struct alive *a)
 	return resp_write(resp, STR("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n"));
 }
 
-static err_v
+static err
 alive_read(void *ctx, void *p, size_t max, size_t *ret_len)
 {
 	struct alive *a = ctx;
@@ -89,7 +89,7 @@ alive_answer(struct alive *a, err_v e, const struct buf *xml)
 
 /* ---- bytes ---- */
 
-static err_v
+static err
 read_nothing(void *ctx, void *p, size_t max, size_t *ret_len)
 {
 	*ret_len = 0;

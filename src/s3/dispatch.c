@@ -58,7 +58,7 @@ locate(struct s3_req *rq)
 	return ERR_OK;
 }
 
-static err_v
+static err
 find_in_access(void *ctx, str access_key, str token, struct arena *arena, struct principal *ret, struct secret *ret_secret)
 {
 	return access_key_find(ctx, access_key, token, arena, ret, ret_secret);

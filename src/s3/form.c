@@ -442,7 +442,7 @@ post(struct form *f)
 	return answer_form(f, &o, version);
 }
 
-static err_v
+static err
 read_payload(void *ctx, void *p, size_t max, size_t *ret_len)
 {
 	return aws_body_read(ctx, p, max, ret_len);

@@ -215,7 +215,7 @@ object_reader_close(struct object_reader **rp)
 	*rp = NULL;
 }
 
-static err_v
+static err
 source_read(void *ctx, void *p, size_t max, size_t *ret_len)
 {
 	struct object_reader *r = ctx;

@@ -94,7 +94,7 @@ row_value(char *p, uint64_t number, size_t size)
 	return str_n(p, sizeof(number) + size);
 }
 
-static err_v
+static err
 commit(unsigned thread, uint64_t number, uint64_t *seed)
 {
 	AUTO(kv_batch_free) struct kv_batch *b = kv_batch_new(SPACE);

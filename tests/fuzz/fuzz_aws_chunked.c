@@ -13,7 +13,7 @@ struct memory {
 
 static struct http_head head;
 
-static err_v
+static err
 memory_read(void *ctx, void *p, size_t max, size_t *ret_len)
 {
 	struct memory *m = ctx;
@@ -28,7 +28,7 @@ memory_read(void *ctx, void *p, size_t max, size_t *ret_len)
 	return ERR_OK;
 }
 
-static err_v
+static err
 decode(const struct signature *sig, str bytes, size_t step, size_t piece, struct arena *arena, struct buf *out)
 {
 	AUTO(aws_body_close) struct aws_body *b = NULL;

@@ -8,7 +8,7 @@
 
 struct drip { str rest; size_t step; };
 
-static err_v
+static err
 drip_read(void *ctx, void *p, size_t max, size_t *ret_len)
 {
 	struct drip *d = ctx;

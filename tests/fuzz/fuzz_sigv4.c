@@ -7,7 +7,7 @@
 static struct http_head head;
 static struct signing_cache *cache;
 
-static err_v
+static err
 find(void *ctx, str access_key, str token, struct arena *a, struct principal *ret, struct secret *ret_secret)
 {
 	static const struct secret secret = { "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY", 40 };

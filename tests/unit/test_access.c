@@ -24,7 +24,7 @@ struct fixture {
 };
 static const uint8_t master[32] = "0123456789abcdef0123456789abcdef";
 
-static err_v
+static err
 save_nothing(void *ctx, const struct first_start *f)
 {
 	return ERR_OK;
@@ -64,7 +64,7 @@ reopen(struct fixture *f)
 	open_access(f);
 }
 
-static err_v
+static err
 find(struct fixture *f, str id, str token)
 {
 	struct principal who;
@@ -121,7 +121,7 @@ TEST(first_start_once)
 	end(&f);
 }
 
-static err_v
+static err
 save_fails(void *ctx, const struct first_start *f)
 {
 	return err_errno(ENOSPC, "save");

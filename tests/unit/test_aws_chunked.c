@@ -18,7 +18,7 @@ struct memory {
 	size_t step;
 };
 
-static err_v
+static err
 memory_read(void *ctx, void *p, size_t max, size_t *ret_len)
 {
 	struct memory *m = ctx;
@@ -56,7 +56,7 @@ signature(enum payload_mode mode, const char *seed)
 }
 
 /* Read all of it in pieces of "piece" bytes; the first failure. */
-static err_v
+static err
 drain(struct aws_body *b, size_t piece, struct buf *out, struct digest_values *v)
 {
 	size_t n = 1;
@@ -70,7 +70,7 @@ drain(struct aws_body *b, size_t piece, struct buf *out, struct digest_values *v
 	return aws_body_finish(b, v);
 }
 
-static err_v
+static err
 decode(const struct signature *sig, struct memory m, size_t piece, struct buf *out)
 {
 	AUTO(aws_body_close) struct aws_body *b = NULL;

@@ -49,7 +49,7 @@ spaces(struct bed *t)
 	return n;
 }
 
-static err_v
+static err
 retire(struct bed *t, uint64_t before_ms)
 {
 	return catalog_space_retire(t->c, t->b.space, before_ms, t->a);
@@ -416,7 +416,7 @@ static struct bed *meddled;		/* NULL: nobody meddles, or no more */
 static struct kv_ops meddling;
 
 /* Between the look at the source and the look at the target another client renames the one to the other. */
-static err_v
+static err
 meddling_get(struct kv *kv, str full, enum kv_wait wait, struct arena *a, str *ret)
 {
 	AUTO(arena_free) struct arena *own = arena_new(1 << 12, 1 << 20);

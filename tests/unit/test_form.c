@@ -10,7 +10,7 @@
 /* A source that gives at most step bytes at a time. */
 struct drip { str rest; size_t step; };
 
-static err_v
+static err
 drip_read(void *ctx, void *p, size_t max, size_t *ret_len)
 {
 	struct drip *d = ctx;

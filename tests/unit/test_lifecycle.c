@@ -18,7 +18,7 @@
 
 static struct arena *arena;
 
-static err_v
+static err
 parse(const char *xml, enum lifecycle_prefix old, struct lifecycle *ret)
 {
 	struct xml_node *root;

@@ -39,7 +39,7 @@ act(void)
 		now(hands.race);
 }
 
-static err_v
+static err
 get_between(struct kv *kv, str full, enum kv_wait wait, struct arena *a, str *ret)
 {
 	struct kv_full row;
@@ -67,7 +67,7 @@ iter_close(struct kv_iter *it)
 	free(it);
 }
 
-static err_v
+static err
 scan(struct kv *kv, const struct kv_full *from, const struct kv_full *to, enum kv_keep keep, struct kv_iter **ret)
 {
 	struct iter *it;
@@ -81,13 +81,13 @@ scan(struct kv *kv, const struct kv_full *from, const struct kv_full *to, enum k
 	return ERR_OK;
 }
 
-static err_v
+static err
 room(struct kv *kv)
 {
 	return ERR_OK;
 }
 
-static err_v
+static err
 commit_between(struct kv *kv, const struct kv_batch *b)
 {
 	if (b->space == hands.fail_commits || (b->space == hands.fail_settling && b->n == 1))
@@ -124,7 +124,7 @@ put_between(struct race *r)
 
 /* ---- the store ---- */
 
-static err_v
+static err
 copy_again(struct race *r)
 {
 	struct version_id v;

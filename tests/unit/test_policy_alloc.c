@@ -158,7 +158,7 @@ TEST(conditions_allocate_nothing)
 
 /* ---- the whole way ---- */
 
-static err_v
+static err
 save_nothing(void *ctx, const struct first_start *f)
 {
 	return ERR_OK;

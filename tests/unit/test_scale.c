@@ -43,7 +43,7 @@ counted_end(void)
 	    rocksdb_perfcontext_metric(context, rocksdb_internal_delete_skipped_count);
 }
 
-static err_v
+static err
 counted_get(struct kv *kv, str full, enum kv_wait wait, struct arena *a, str *ret)
 {
 	err_v e;
@@ -54,7 +54,7 @@ counted_get(struct kv *kv, str full, enum kv_wait wait, struct arena *a, str *re
 	return e;
 }
 
-static err_v
+static err
 counted_scan(struct kv *kv, const struct kv_full *from, const struct kv_full *to, enum kv_keep keep, struct kv_iter **ret)
 {
 	err_v e;
@@ -81,7 +81,7 @@ counted_seek(struct kv_iter *it, str full)
 	counted_end();
 }
 
-static err_v
+static err
 counted_commit(struct kv *kv, const struct kv_batch *b)
 {
 	cost += b->n;
@@ -326,7 +326,7 @@ find_upload(struct bed *t, unsigned n)
 	EXPECT_OK(catalog_upload(t->c, &t->b, middle.key, middle.id, t->a, &u));
 }
 
-static err_v
+static err
 part_put(struct bed *t, const struct upload *u, unsigned number, uint64_t size)
 {
 	struct extent extent = { .body = u->id, .blob = { id_new(t->b.space), 1, size }, .len = size };
@@ -407,7 +407,7 @@ list_parts(struct bed *t, unsigned n)
 	EXPECT_EQ("parts of a page", got, PAGE);
 }
 
-static err_v
+static err
 finish(void *arg, const struct upload *u, const struct part *parts, unsigned n, struct object *o)
 {
 	o->etag = STR("whole");

@@ -17,7 +17,7 @@ static struct arena *arena;
 static struct signing_cache *cache;
 static unsigned lookups;
 
-static err_v
+static err
 find(void *ctx, str access_key, str token, struct arena *a, struct principal *ret, struct secret *ret_secret)
 {
 	static const struct secret secret = { SECRET, sizeof(SECRET) - 1 };
@@ -34,7 +34,7 @@ find(void *ctx, str access_key, str token, struct arena *a, struct principal *re
 
 static const struct sigv4_keys keys = { NULL, find };
 
-static err_v
+static err
 check(const char *raw, uint64_t now_ms, struct signature *ret)
 {
 	const char *why = "incomplete";

@@ -61,7 +61,7 @@ world_end(struct world *w)
 /* Bytes that come in pieces of odd sizes; fail_at: an error in place of this byte. */
 struct feed { str rest; uint64_t fail_at; };
 
-static err_v
+static err
 feed_read(void *ctx, void *p, size_t max, size_t *ret_len)
 {
 	struct feed *f = ctx;

@@ -128,7 +128,7 @@ copy(struct store *s, str key, const struct bucket *to, str as)
 	EXPECT_OK(catalog_copy(s->bed.c, &s->bed.b, &src, to, &o, NULL, s->bed.a, &v));
 }
 
-static err_v
+static err
 finish(void *arg, const struct upload *u, const struct part *parts, unsigned n, struct object *o)
 {
 	o->etag = STR("0123456789abcdef0123456789abcdef-2");
