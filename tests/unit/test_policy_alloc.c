@@ -23,7 +23,8 @@ static _Thread_local unsigned long allocations;
 #endif
 
 #ifdef SANITIZED
-#include <sanitizer/allocator_interface.h>
+/* Of every sanitizer's run time; the header that declares it does not come with every compiler. */
+int __sanitizer_install_malloc_and_free_hooks(void (*on_malloc)(const volatile void *, size_t), void (*on_free)(const volatile void *));
 
 static void
 on_malloc(const volatile void *p, size_t n)
