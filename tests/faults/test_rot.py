@@ -48,7 +48,7 @@ CLASSES = {
     "volume, head of a blob": (VOLUME, at(PAGE + 9), r"key=small/000 version=null: blob", True, r"small/000$", 1),
     "volume, checksums of a blob": (VOLUME, at(PAGE + 66), r"key=small/000 version=null: blob", True, r"small/000$", 1),
     "volume, bytes of a blob": (VOLUME, at(PAGE + 20000), r"key=small/000 version=null: blob [0-9a-f]{32}: it does not match its checksum at byte 16384", True, r"small/000$", 1),
-    "blobs, format": ("blobs/format", at(3), r"file \"format\"", False, None, 0),
+    "blobs, format": ("blobs/format", at(3), r"format does not say .caisson blobs", False, None, 0),
     "master key": ("master.key", at(30), r"access control: .*master\.key", False, None, 0),
 }
 
