@@ -90,18 +90,17 @@ def half_load(table, arguments, caisson, jobs):
             full = full or wrk(caisson, links, 2, 64)["rate"]
             stop = threading.Event()
             thread = threading.Thread(target=churn, args=(caisson, stop))
-            if state == "on":
-                thread.start()
+            thread.start()		# in both: the same requests, with and without the jobs
             # 256 connections that wait after each answer: about half of what 64 that do not wait reach.
             results[state].append(wrk(caisson, links, arguments.seconds, 256, delay_ms=max(1, round(256 / (full / 2) * 1000))))
             stop.set()
-            if state == "on":
-                thread.join()
+            thread.join()
     reference = statistics.median(r["p99_ms"] for r in results["off"])
     for state, done in results.items():
+        beside = ", ".join(["overwrites"] + (jobs if state == "on" else []))
         table.add(f"GET 4 KiB half load, jobs {state}", "caisson", "ms p99", [r["p99_ms"] for r in done], reference=reference,
                   ratio_most=1.25 if state == "on" else None, peak=caisson.peak_mib(),
-                  note=f"{statistics.median(r['rate'] for r in done):.0f} req/s" + (f" beside {', '.join(jobs)}, overwrites" if state == "on" else ""))
+                  note=f"{statistics.median(r['rate'] for r in done):.0f} req/s beside {beside}")
 
 
 def run(table, arguments, folder):
