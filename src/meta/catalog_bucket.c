@@ -502,9 +502,10 @@ catalog_space_retire(struct catalog *c, uint32_t space, uint64_t before_ms, stru
 {
 	struct bucket b, of_name;
 	bool bare, named;
-	err_v e = read_head(c, space, KV_MAY_BLOCK, a, &b);
+	err_v e;
 
 	CHECK_OBJ(c, CATALOG_MAGIC);
+	e = read_head(c, space, KV_MAY_BLOCK, a, &b);
 	if (err_is(e, ERR_NOT_FOUND.code))
 		return retire_rest(c, space, a);
 	TRY(e);

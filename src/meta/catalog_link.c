@@ -237,9 +237,10 @@ catalog_abandon(struct catalog *c, struct id body, struct id owner, uint64_t gen
 	AUTO(change_done) struct change ch = change_begin(c, id_space(body));
 	struct dead_record d = { .kind = DEAD_BODY, .body = body, .owner = owner };
 	struct link l;
-	err_v e = expect_link(&ch, body, &l);
+	err_v e;
 
 	CHECK_OBJ(c, CATALOG_MAGIC);
+	e = expect_link(&ch, body, &l);
 	if (err_is(e, ERR_NOT_FOUND.code))
 		return ERR_OK;
 	TRY(e);

@@ -41,8 +41,7 @@ struct rocks {
 	uint64_t reserve;		/* bytes to leave free on the file system */
 	atomic_bool spare;		/* the spare file is there */
 	bool damaged;			/* open for reading what can be read: poisoned from the start, and for good */
-	atomic_bool poisoned;		/* set once, after the two below have been written */
-	err_v poison;
+	atomic_bool poisoned;		/* set once, after the text below has been written */
 	char trouble[512];
 };
 

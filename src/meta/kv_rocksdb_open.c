@@ -210,7 +210,6 @@ open_damaged(struct rocks *r, err_v why)
 	if (r->db == NULL)
 		return why;
 	r->damaged = true;
-	r->poison = why;
 	atomic_store(&r->poisoned, true);
 	return ERR_OK;
 }

@@ -168,7 +168,6 @@ remember_trouble(struct rocks *r, err_v e)
 	}
 	lock_take(&r->lock);
 	if (!atomic_load(&r->poisoned)) {
-		r->poison = e;
 		snprintf(r->trouble, sizeof(r->trouble), "%s", err_context());
 		atomic_store(&r->poisoned, true);
 	}
