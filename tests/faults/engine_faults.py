@@ -12,22 +12,7 @@ import tempfile
 import states
 import shim
 from engine_cuts import BLOBS, marks, path_of, run
-
-# call -> what may become of it
-FAULTS = {
-    "open": ["EIO", "ENOSPC"],
-    "read": ["EIO", "EINTR", "short"],
-    "write": ["EIO", "ENOSPC", "EINTR", "short"],
-    "sync": ["EIO", "ENOSPC"],
-    "rename": ["EIO", "ENOSPC"],
-    "allocate": ["EIO", "ENOSPC", "EINTR"],
-    "mkdir": ["EIO", "ENOSPC"],
-    "truncate": ["EIO"],
-    "unlink": ["EIO"],
-    "memory": ["ENOMEM"],
-}
-HARMLESS = ("EINTR", "short")		# to be got over without a word
-ONCE = (*HARMLESS, "ENOMEM")		# a program without memory ends
+from shim import FAULTS, HARMLESS, ONCE
 
 
 def campaign(build, seed, stride=1, threads=2, steps=12, driver=BLOBS):

@@ -18,27 +18,14 @@ sys.path[:0] = [HERE, os.path.join(HERE, ".."), os.path.join(HERE, "..", "crash"
 import requests  # noqa: E402
 import shim  # noqa: E402
 from points import FLAGS, Sequence, damage  # noqa: E402
+from shim import HARMLESS, ONCE  # noqa: E402
 from store import Store  # noqa: E402
 from verdict import judge  # noqa: E402
 from workload import Shared, make_buckets  # noqa: E402
 
 BUCKET = "faulty"
 STEPS = 40			# of each client
-# call -> what may become of it
-FAULTS = {
-    "open": ["EIO", "ENOSPC", "EMFILE"],
-    "read": ["EIO", "EINTR", "short"],
-    "write": ["EIO", "ENOSPC", "EINTR", "short"],
-    "sync": ["EIO", "ENOSPC"],
-    "rename": ["EIO", "ENOSPC"],
-    "allocate": ["EIO", "ENOSPC", "EINTR"],
-    "mkdir": ["EIO", "ENOSPC"],
-    "truncate": ["EIO"],
-    "unlink": ["EIO"],
-    "memory": ["ENOMEM"],
-}
-HARMLESS = ("EINTR", "short")		# to be got over without a word
-ONCE = (*HARMLESS, "ENOMEM")		# a program without memory ends, and comes back with its next start
+FAULTS = {**shim.FAULTS, "open": [*shim.FAULTS["open"], "EMFILE"]}	# connections need descriptors too
 
 
 class Patient(Sequence):

@@ -10,6 +10,22 @@ FORM = struct.Struct("<IIIIQQQ64sq")
 MAGIC = 0x46415553
 ERRORS = {"EIO": errno.EIO, "ENOSPC": errno.ENOSPC, "EROFS": errno.EROFS, "EMFILE": errno.EMFILE, "ENOMEM": errno.ENOMEM, "EINTR": errno.EINTR, "short": SHORT}
 
+# What may become of each call, for campaigns that let the Nth fail.
+FAULTS = {
+    "open": ["EIO", "ENOSPC"],
+    "read": ["EIO", "EINTR", "short"],
+    "write": ["EIO", "ENOSPC", "EINTR", "short"],
+    "sync": ["EIO", "ENOSPC"],
+    "rename": ["EIO", "ENOSPC"],
+    "allocate": ["EIO", "ENOSPC", "EINTR"],
+    "mkdir": ["EIO", "ENOSPC"],
+    "truncate": ["EIO"],
+    "unlink": ["EIO"],
+    "memory": ["ENOMEM"],
+}
+HARMLESS = ("EINTR", "short")		# to be got over without a word
+ONCE = (*HARMLESS, "ENOMEM")		# a program without memory ends
+
 
 class Control:
     """Shared with the program: arm() and calm() act at once."""
