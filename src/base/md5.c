@@ -2,8 +2,10 @@
  * md5.c - MD5 of one stream, and of eight at once.
  *
  * MD5 (RFC 1321) is one long chain: a core spends most of the time waiting for the step before. Eight streams side by side in the lanes
- * of a vector wait together, and come out four times as fast. One stream alone goes through OpenSSL, whose registers the lanes read and
- * write, so a stream may change between the two at any block.
+ * of a vector wait together, and come out five times as fast. AVX-512 has what a step needs, any function of three words and a
+ * rotation, in one instruction each: there even a stream alone is a fifth faster than in general registers, and eight are eight times
+ * as fast. What is left goes through OpenSSL, whose registers the lanes read and write, so a stream may change between the two at
+ * any block.
  */
 #include "base/md5.h"
 
@@ -15,6 +17,7 @@
 typedef void lanes_f(uint32_t state[4][MD5_LANES], const uint8_t *const p[MD5_LANES], size_t blocks);
 
 static lanes_f *lanes_best;		/* NULL: this processor has none */
+static lanes_f *alone_best;		/* the first lane only; NULL: OpenSSL is faster */
 
 #if defined(__x86_64__)
 typedef uint32_t lanes __attribute__((vector_size(4 * MD5_LANES)));
@@ -30,10 +33,12 @@ static const uint32_t sines[64] = {
 	0x6fa87e4f, 0xfe2ce6e0, 0xa3014314, 0x4e0811a1, 0xf7537e82, 0xbd3af235, 0x2ad7d2bb, 0xeb86d391,
 };
 
-/* f: of b, c and d. Inlined into a function that has the instructions. */
+/* f: of b, c and d. It comes last, so it is added last: the compiler, which knows no chain, is kept from adding a to it. */
 #define STEP(f, a, b, c, d, word, sine, by)                                     \
 	do {                                                                    \
-		(a) += (f) + (word) + (sine);                                   \
+		(a) += (word) + (sine);                                         \
+		__asm__("" : "+x"(a));                                          \
+		(a) += (f);                                                     \
 		(a) = (b) + ((a) << (by) | (a) >> (32 - (by)));                 \
 	} while (0)
 #define F(b, c, d) ((d) ^ ((b) & ((c) ^ (d))))
@@ -50,8 +55,9 @@ static const uint32_t sines[64] = {
 		STEP(f(c, d, a), b, c, d, a, w[((first) + (stride) * (i + 3)) % 16], k[3], s4);                  \
 	}
 
-__attribute__((target("avx2"))) static void
-lanes_avx2(uint32_t state[4][MD5_LANES], const uint8_t *const p[MD5_LANES], size_t blocks)
+/* The first n lanes. Each use of it is compiled for a processor, and for a number of lanes. */
+__attribute__((target("avx2"), always_inline)) static inline void
+lanes_run(uint32_t state[4][MD5_LANES], const uint8_t *const p[MD5_LANES], size_t blocks, const unsigned n)
 {
 	lanes a, b, c, d, w[16];
 
@@ -62,13 +68,16 @@ lanes_avx2(uint32_t state[4][MD5_LANES], const uint8_t *const p[MD5_LANES], size
 	for (size_t at = 0; at < blocks * BLOCK; at += BLOCK) {
 		lanes a0 = a, b0 = b, c0 = c, d0 = d;
 
-		for (unsigned j = 0; j < 16; j++)
-			for (unsigned i = 0; i < MD5_LANES; i++) {
-				uint32_t word;
+		for (unsigned j = 0; j < 16; j++) {
+			uint32_t word;
 
+			memcpy(&word, p[0] + at + 4 * (size_t)j, sizeof(word));
+			w[j] = (lanes){ 0 } + word;
+			for (unsigned i = 1; i < n; i++) {
 				memcpy(&word, p[i] + at + 4 * (size_t)j, sizeof(word));
 				w[j][i] = word;
 			}
+		}
 		ROUND(F, 0, 0, 1, 7, 12, 17, 22);
 		ROUND(G, 1, 1, 5, 5, 9, 14, 20);
 		ROUND(H, 2, 5, 3, 4, 11, 16, 23);
@@ -84,27 +93,58 @@ lanes_avx2(uint32_t state[4][MD5_LANES], const uint8_t *const p[MD5_LANES], size
 	memcpy(state[3], &d, sizeof(d));
 }
 
+__attribute__((target("avx2"))) static void
+lanes_avx2(uint32_t state[4][MD5_LANES], const uint8_t *const p[MD5_LANES], size_t blocks)
+{
+	lanes_run(state, p, blocks, MD5_LANES);
+}
+
+__attribute__((target("avx2,avx512vl"))) static void
+lanes_avx512(uint32_t state[4][MD5_LANES], const uint8_t *const p[MD5_LANES], size_t blocks)
+{
+	lanes_run(state, p, blocks, MD5_LANES);
+}
+
+__attribute__((target("avx2,avx512vl"))) static void
+alone_avx512(uint32_t state[4][MD5_LANES], const uint8_t *const p[MD5_LANES], size_t blocks)
+{
+	lanes_run(state, p, blocks, 1);
+}
+#endif
+
+bool
+md5_way(enum md5_way way)
+{
+	lanes_f *together = NULL, *alone = NULL;
+
+#if defined(__x86_64__)
+	__builtin_cpu_init();
+	if (way == MD5_AVX2 && __builtin_cpu_supports("avx2")) {
+		together = lanes_avx2;
+	} else if (way == MD5_AVX512 && __builtin_cpu_supports("avx512vl")) {
+		together = lanes_avx512;
+		alone = alone_avx512;
+	}
+#endif
+	if (way != MD5_PLAIN && together == NULL)
+		return false;
+	lanes_best = together;
+	alone_best = alone;
+	return true;
+}
+
 __attribute__((constructor)) static void
 md5_start(void)
 {
-	__builtin_cpu_init();
-	if (__builtin_cpu_supports("avx2"))
-		lanes_best = lanes_avx2;
+	for (int way = MD5_PLAIN; way <= MD5_AVX512; way++)
+		(void)md5_way((enum md5_way)way);
 }
-#endif
 
 void
 md5_init(MD5_CTX *m)
 {
 	if (MD5_Init(m) != 1)
 		PANIC("MD5_Init");
-}
-
-void
-md5_add(MD5_CTX *m, str bytes)
-{
-	if (bytes.len > 0 && MD5_Update(m, bytes.p, bytes.len) != 1)
-		PANIC("MD5_Update");
 }
 
 void
@@ -130,9 +170,9 @@ count(MD5_CTX *m, uint64_t n)
 	m->Nh = (uint32_t)(bits >> 32);
 }
 
-/* Blocks that all of them have; lanes without a stream hash what the first one hashes. */
+/* Lanes without a stream hash what the first one hashes. */
 static void
-together(MD5_CTX *const m[], const str bytes[], unsigned n, size_t blocks)
+together(lanes_f *run, MD5_CTX *const m[], const str bytes[], unsigned n, size_t blocks)
 {
 	uint32_t state[4][MD5_LANES];
 	const uint8_t *p[MD5_LANES];
@@ -146,7 +186,7 @@ together(MD5_CTX *const m[], const str bytes[], unsigned n, size_t blocks)
 		state[3][i] = from->D;
 		p[i] = (const uint8_t *)bytes[i < n ? i : 0].p;
 	}
-	lanes_best(state, p, blocks);
+	run(state, p, blocks);
 	for (unsigned i = 0; i < n; i++) {
 		m[i]->A = state[0][i];
 		m[i]->B = state[1][i];
@@ -156,22 +196,39 @@ together(MD5_CTX *const m[], const str bytes[], unsigned n, size_t blocks)
 	}
 }
 
+static str
+update(MD5_CTX *m, str bytes, size_t n)
+{
+	str now = str_sub(bytes, 0, n);
+
+	if (now.len > 0 && MD5_Update(m, now.p, now.len) != 1)
+		PANIC("MD5_Update");
+	return str_skip(bytes, now.len);
+}
+
 void
 md5_add_many(MD5_CTX *const m[], const str bytes[], unsigned n)
 {
-	size_t blocks = n > 0 ? bytes[0].len / BLOCK : 0;
+	lanes_f *run = n > 1 ? lanes_best : alone_best;
+	str left[MD5_LANES];
+	size_t blocks = SIZE_MAX;
 
 	assert(n <= MD5_LANES);
 	for (unsigned i = 0; i < n; i++) {
-		if (m[i]->num != 0)
-			blocks = 0;	/* within a block */
-		if (bytes[i].len / BLOCK < blocks)
-			blocks = bytes[i].len / BLOCK;
+		left[i] = update(m[i], bytes[i], (BLOCK - m[i]->num) % BLOCK);		/* to where a block begins */
+		if (left[i].len / BLOCK < blocks)
+			blocks = left[i].len / BLOCK;
 	}
-	if (n < MD5_LANES_WORTH || lanes_best == NULL)
+	if (n == 0 || run == NULL)
 		blocks = 0;
 	if (blocks > 0)
-		together(m, bytes, n, blocks);
+		together(run, m, left, n, blocks);
 	for (unsigned i = 0; i < n; i++)
-		md5_add(m[i], str_skip(bytes[i], blocks * BLOCK));
+		update(m[i], str_skip(left[i], blocks * BLOCK), SIZE_MAX);
+}
+
+void
+md5_add(MD5_CTX *m, str bytes)
+{
+	md5_add_many(&m, &bytes, 1);
 }

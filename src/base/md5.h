@@ -12,12 +12,15 @@
 #include "base/str.h"
 
 #define MD5_LANES 8u
-#define MD5_LANES_WORTH 3u	/* fewer are as fast one after the other */
 
 void md5_init(MD5_CTX *);
 void md5_add(MD5_CTX *, str bytes);
 void md5_end(MD5_CTX *, uint8_t ret[16]);
 
+/* How it is done: the best that the processor can, from the start on. Only tests ask for another; false: it cannot. */
+enum md5_way { MD5_PLAIN, MD5_AVX2, MD5_AVX512 };
+bool md5_way(enum md5_way);
+
 bool md5_has_lanes(void);
-/* Each stream its bytes; n <= MD5_LANES. Pays if lengths are about equal. */
+/* Each stream its bytes; n <= MD5_LANES. Pays if lengths are about equal: two cost less together, eight hardly more than two. */
 void md5_add_many(MD5_CTX *const m[], const str bytes[], unsigned n);
