@@ -63,7 +63,8 @@ range_parse(str value, uint64_t size, struct range *ret)
 		return ERR_OK;
 	}
 	if (w.suffix ? w.last == 0 || size == 0 : w.from >= size)
-		return err_s3(S3_InvalidRange);
+		return err_s3f(S3_InvalidRange, "The range begins past the end of the object, which has %llu bytes.",
+		    (unsigned long long)size);
 	if (w.suffix) {
 		r.len = w.last < size ? w.last : size;
 		r.off = size - r.len;
@@ -87,10 +88,10 @@ range_parse_copy(str value, uint64_t size, struct range *ret)
 	rest = str_skip(rest, 6);
 	first = str_take_until(&rest, '-');
 	if (!ok || !str_u64(first, &from) || !str_u64(rest, &to) || from > to)
-		return err_s3f(S3_InvalidArgument, "The x-amz-copy-source-range value must be of the form bytes=first-last where "
-		    "first and last are the zero-based offsets of the first and last bytes to copy");
+		return err_s3f(S3_InvalidArgument,
+		    "x-amz-copy-source-range must be bytes=first-last, counted from 0, with first not above last.");
 	if (to >= size)
-		return err_s3f(S3_InvalidArgument, "Range specified is not valid for source object of size: %llu",
+		return err_s3f(S3_InvalidArgument, "The copy source has %llu bytes; the range reaches beyond them.",
 		    (unsigned long long)size);
 	*ret = (struct range){ from, to - from + 1, true };
 	return ERR_OK;

@@ -30,7 +30,7 @@ days_parse(const struct xml_node *n, const char *action, uint32_t *ret)
 	uint64_t days;
 
 	if (!str_u64(str_trim(n->text), &days) || days == 0 || days > INT32_MAX)
-		return err_s3f(S3_InvalidArgument, "'%.*s' for %s action must be a positive integer", STR_FMT(n->name), action);
+		return err_s3f(S3_InvalidArgument, "%.*s of %s must be a whole number of at least 1.", STR_FMT(n->name), action);
 	*ret = (uint32_t)days;
 	return ERR_OK;
 }
@@ -41,7 +41,7 @@ size_parse(const struct xml_node *n, bool *has, uint64_t *ret)
 	if (*has)
 		return malformed("A filter has it twice", n->name);
 	if (!str_u64(str_trim(n->text), ret))
-		return err_s3f(S3_InvalidRequest, "'%.*s' must be a number of bytes", STR_FMT(n->name));
+		return err_s3f(S3_InvalidRequest, "%.*s must be a number of bytes.", STR_FMT(n->name));
 	*has = true;
 	return ERR_OK;
 }
@@ -52,7 +52,7 @@ prefix_parse(const struct xml_node *n, struct lifecycle_rule *r)
 	if (r->has_prefix)
 		return malformed("A rule has it twice", n->name);
 	if (n->text.len > PREFIX_MAX)
-		return err_s3f(S3_InvalidRequest, "The maximum size of a prefix is %u.", PREFIX_MAX);
+		return err_s3f(S3_InvalidRequest, "A Prefix has at most %u bytes.", PREFIX_MAX);
 	r->has_prefix = true;
 	r->prefix = n->text;
 	return ERR_OK;
@@ -66,9 +66,9 @@ tag_parse(const struct xml_node *n, struct pair *ret)
 	if (key == NULL || value == NULL || n->children != 2)
 		return malformed("It has a Key and a Value", n->name);
 	if (str_empty(key->text) || key->text.len > TAG_KEY_MAX)
-		return err_s3f(S3_InvalidTag, "The TagKey you have provided is invalid");
+		return err_s3f(S3_InvalidTag, "The Key of a Tag has 1 to %u bytes.", TAG_KEY_MAX);
 	if (value->text.len > TAG_VALUE_MAX)
-		return err_s3f(S3_InvalidTag, "The TagValue you have provided is invalid");
+		return err_s3f(S3_InvalidTag, "The Value of a Tag has at most %u bytes.", TAG_VALUE_MAX);
 	*ret = (struct pair){ key->text, value->text };
 	return ERR_OK;
 }
@@ -83,7 +83,7 @@ tag_add(struct lifecycle_rule *r, const struct xml_node *n)
 	TRY(tag_parse(n, tag));
 	for (unsigned i = 0; i < r->tags.n; i++)
 		if (str_eq(r->tags.at[i].name, tag->name))
-			return err_s3f(S3_InvalidRequest, "Duplicate Tag Keys are not allowed.");
+			return err_s3f(S3_InvalidRequest, "Two Tags of a filter have the Key \"%.*s\".", STR_FMT(tag->name));
 	r->tags.n++;
 	return ERR_OK;
 }
@@ -120,7 +120,7 @@ filter_parse(const struct xml_node *filter, struct arena *a, struct lifecycle_ru
 	if (r->and && parts->children < 2)
 		return malformed("Two parts or more belong into it", and->name);
 	if (r->has_size_above && r->has_size_below && r->size_below <= r->size_above)
-		return err_s3f(S3_InvalidRequest, "'ObjectSizeLessThan' has to be a value greater than 'ObjectSizeGreaterThan'.");
+		return err_s3f(S3_InvalidRequest, "No object is both: ObjectSizeLessThan must be above ObjectSizeGreaterThan.");
 	return ERR_OK;
 }
 
@@ -134,7 +134,7 @@ date_parse(const struct xml_node *n, uint64_t *ret)
 	if (!date_iso_parse(str_trim(n->text), &ms) || ms == 0)
 		return malformed("It is a date of ISO 8601", n->name);
 	if (ms % DAY_MS != 0)
-		return err_s3f(S3_InvalidArgument, "'Date' must be at midnight GMT");
+		return err_s3f(S3_InvalidArgument, "A Date must be a midnight of UTC.");
 	*ret = ms;
 	return ERR_OK;
 }
@@ -170,8 +170,8 @@ noncurrent_parse(const struct xml_node *action, struct arena *a, struct lifecycl
 		} else if (str_eq(n->name, STR("NewerNoncurrentVersions"))) {
 			TRY(days_parse(n, "NoncurrentVersionExpiration", &r->noncurrent_newer));
 			if (r->noncurrent_newer > LIFECYCLE_NEWER_MAX)
-				return err_s3f(S3_InvalidArgument, "'NewerNoncurrentVersions' for NoncurrentVersionExpiration action "
-				    "must be at most %u", LIFECYCLE_NEWER_MAX);
+				return err_s3f(S3_InvalidArgument, "NewerNoncurrentVersions must be at most %u.",
+				    LIFECYCLE_NEWER_MAX);
 		} else {
 			return malformed("A NoncurrentVersionExpiration cannot hold it", n->name);
 		}
@@ -195,7 +195,7 @@ static err
 rule_id_parse(const struct xml_node *n, struct arena *a, struct lifecycle_rule *r)
 {
 	if (n->text.len > ID_MAX)
-		return err_s3f(S3_InvalidArgument, "ID length should not exceed allowed limit of %u", ID_MAX);
+		return err_s3f(S3_InvalidArgument, "The ID of a rule has at most %u bytes.", ID_MAX);
 	r->id = n->text.p != NULL ? n->text : STR("");
 	return ERR_OK;
 }
@@ -247,13 +247,14 @@ rule_complete(const struct xml_node *n, const struct lifecycle_rule *r, unsigned
 	if ((xml_child(n, "Filter") != NULL) == r->old_prefix)
 		return malformed("A rule needs a Filter", r->id);
 	if (actions == 0)
-		return err_s3f(S3_InvalidRequest, "At least one action needs to be specified in a rule.");
+		return err_s3f(S3_InvalidRequest,
+		    "A rule needs an action: Expiration, NoncurrentVersionExpiration or AbortIncompleteMultipartUpload.");
 	if (r->abort_days > 0 && (r->tags.n > 0 || sizes))
-		return err_s3f(S3_InvalidRequest, "AbortIncompleteMultipartUpload cannot be specified with %s.",
-		    r->tags.n > 0 ? "Tags" : "Object Size");
+		return err_s3f(S3_InvalidRequest, "AbortIncompleteMultipartUpload cannot have a filter of %s: uploads have none.",
+		    r->tags.n > 0 ? "tags" : "sizes");
 	if (r->has_expire_markers && (r->tags.n > 0 || sizes))
-		return err_s3f(S3_InvalidRequest, "ExpiredObjectDeleteMarker cannot be specified with %s.",
-		    r->tags.n > 0 ? "Tags" : "Object Size");
+		return err_s3f(S3_InvalidRequest, "ExpiredObjectDeleteMarker cannot have a filter of %s: delete markers have none.",
+		    r->tags.n > 0 ? "tags" : "sizes");
 	return ERR_OK;
 }
 
@@ -297,7 +298,7 @@ ids_differ(const struct lifecycle *l, struct arena *a)
 	qsort(id, n, sizeof(*id), by_id);
 	for (unsigned i = 1; i < n; i++)
 		if (str_eq(id[i - 1], id[i]))
-			return err_s3f(S3_InvalidArgument, "Rule ID must be unique. Found same ID for more than one rule.");
+			return err_s3f(S3_InvalidArgument, "Two rules have the ID \"%.*s\". Give each its own.", STR_FMT(id[i]));
 	return ERR_OK;
 }
 

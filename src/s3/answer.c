@@ -50,6 +50,17 @@ argument_bad(struct s3_req *rq, const char *name, str value, const char *message
 }
 
 err_v
+argument_number(struct s3_req *rq, const char *name, str value, uint64_t *ret)
+{
+	uint64_t n;
+
+	if (!str_u64(value, &n) || n > INT32_MAX)
+		return argument_bad(rq, name, value, arena_fmt(rq->arena, "%s must be a number from 0 to %d.", name, INT32_MAX).p);
+	*ret = n;
+	return ERR_OK;
+}
+
+err_v
 argument_which(struct s3_req *rq, const char *name, str value, struct which *ret)
 {
 	err_v e = which_parse(value, ret);
@@ -74,11 +85,11 @@ which_parse(str version_id, struct which *ret)
 	struct which w = { .kind = WHICH_VERSION };
 
 	if (str_empty(version_id))
-		return err_s3f(S3_InvalidArgument, "Version id cannot be the empty string");
+		return err_s3f(S3_InvalidArgument, "The version id is empty. Leave it out for the current version.");
 	if (str_eq(version_id, STR("null")))
 		w.version.null = true;
 	else if (!id_parse(version_id, &w.version.id))
-		return err_s3f(S3_InvalidArgument, "Invalid version id specified");
+		return err_s3f(S3_InvalidArgument, "The version id is neither null nor one that this store has given.");
 	*ret = w;
 	return ERR_OK;
 }

@@ -21,7 +21,9 @@ void answer_checksum(struct s3_req *, const struct checksum *, uint32_t parts);
 /* S3_InvalidArgument that names the query parameter or header. */
 err argument_bad(struct s3_req *, const char *name, str value, const char *message);
 
-/* The same for an id of a version: which_parse(). */
+/* A number from 0 to 2147483647. S3_InvalidArgument. */
+err argument_number(struct s3_req *, const char *name, str value, uint64_t *ret);
+/* The id of a version: which_parse(). S3_InvalidArgument. */
 err argument_which(struct s3_req *, const char *name, str value, struct which *ret);
 
 /* "null" or the id's text. */

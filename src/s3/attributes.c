@@ -100,7 +100,8 @@ names_read(struct s3_req *rq, str list, unsigned *set)
 		while (i < COUNT(attributes) && !str_eq(attributes[i].name, name))
 			i++;
 		if (i == COUNT(attributes))
-			return argument_bad(rq, "x-amz-object-attributes", name, "Invalid attribute name specified.");
+			return argument_bad(rq, "x-amz-object-attributes", name,
+			    "An attribute is one of ETag, Checksum, ObjectParts, StorageClass and ObjectSize.");
 		*set |= 1u << i;
 	}
 	return ERR_OK;
@@ -118,7 +119,7 @@ attributes_read(struct s3_req *rq, unsigned *ret)
 			TRY(names_read(rq, h->header[i].value, &set));
 	if (set == 0)
 		return err_s3f(S3_InvalidRequest,
-		    "The x-amz-object-attributes header specifying the attributes to be retrieved is either missing or empty");
+		    "Name the attributes that are wanted in x-amz-object-attributes, with commas between them.");
 	*ret = set;
 	return ERR_OK;
 }
@@ -128,9 +129,7 @@ header_number(struct s3_req *rq, str name, uint64_t *ret)
 {
 	str text = s3_header(rq, name);
 
-	if (text.p != NULL && (!str_u64(text, ret) || *ret > INT32_MAX))
-		return argument_bad(rq, name.p, text, "Argument must be an integer between 0 and 2147483647");
-	return ERR_OK;
+	return text.p != NULL ? argument_number(rq, name.p, text, ret) : ERR_OK;
 }
 
 static err

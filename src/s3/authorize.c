@@ -165,12 +165,12 @@ source_parse(struct s3_req *rq, str text, str *ret_bucket, struct s3_source *s)
 	if (str_starts(path, STR("/")))
 		path = str_skip(path, 1);
 	if (!url_decode(rq->arena, path, URL_PLUS_IS_SPACE, &path))
-		return bad_source(rq, "Invalid copy source encoding.");
+		return bad_source(rq, "x-amz-copy-source holds a broken %-escape.");
 	bucket = str_take_until(&path, '/');
 	if (str_empty(bucket) || str_empty(path))
-		return bad_source(rq, "Invalid copy source object key");
+		return bad_source(rq, "x-amz-copy-source must be bucket/key.");
 	if (!str_is_utf8(path))
-		return bad_source(rq, "Invalid copy source encoding.");
+		return bad_source(rq, "The key in x-amz-copy-source is not valid UTF-8.");
 	*ret_bucket = bucket;
 	s->key = path;
 	return ERR_OK;
@@ -197,7 +197,7 @@ source_check(struct s3_req *rq, const char *permission, str bucket, struct s3_so
 		err_v e = catalog_bucket(rq->store->catalog, bucket, rq->wait, rq->arena, &s->bucket);
 
 		if (err_is(e, S3_NoSuchBucket) && !err_ok(bucket_name_check(rq->store->dialect, bucket)))
-			return bad_source(rq, "Invalid copy source bucket name");
+			return bad_source(rq, "The bucket in x-amz-copy-source has an impossible name.");
 		if (err_is(e, S3_NoSuchBucket)) {
 			s3_detail(rq, "BucketName", bucket);
 			return err_s3(S3_NoSuchBucket);

@@ -94,11 +94,12 @@ decoded_length(const struct http_head *head, const struct byte_source *source, u
 	str text = http_header(head, STR("x-amz-decoded-content-length"));
 
 	if (text.p == NULL)
-		return err_s3f(S3_MissingContentLength, "You must provide the x-amz-decoded-content-length header.");
+		return err_s3f(S3_MissingContentLength,
+		    "The body is aws-chunked: send its size without the chunks in x-amz-decoded-content-length.");
 	if (!str_u64(text, ret) || *ret > INT64_MAX)
 		return err_s3f(S3_InvalidArgument, "x-amz-decoded-content-length must be a number of bytes.");
 	if (source->length != UINT64_MAX && *ret > source->length)
-		return err_s3f(S3_InvalidRequest, "x-amz-decoded-content-length is larger than the body.");
+		return err_s3f(S3_InvalidRequest, "x-amz-decoded-content-length is larger than the body that Content-Length announces.");
 	return ERR_OK;
 }
 
@@ -181,7 +182,7 @@ start(struct aws_body *b)
 static err
 incomplete(void)
 {
-	return err_s3f(S3_IncompleteBody, "The request body terminated unexpectedly.");
+	return err_s3f(S3_IncompleteBody, "The body ended before its last chunk. Send the request again.");
 }
 
 static err
@@ -337,8 +338,7 @@ trailer_done(struct trailer *t)
 static err
 malformed_trailer(void)
 {
-	return err_s3f(S3_MalformedTrailerError, "The request contained trailing data that was not well-formed or did not conform "
-	    "to our published schema.");
+	return err_s3(S3_MalformedTrailerError);
 }
 
 static err
@@ -582,8 +582,7 @@ aws_body_finish(struct aws_body *b, struct digest_values *ret)
 	digests_free(&b->digests);
 	b->set = 0;
 	if (b->mode == PAYLOAD_HASH && memcmp(b->sha256, v.at[DIGEST_SHA256], sizeof(b->sha256)) != 0)
-		return err_s3f(S3_XAmzContentSHA256Mismatch,
-		    "The provided 'x-amz-content-sha256' header does not match what was computed.");
+		return err_s3(S3_XAmzContentSHA256Mismatch);
 	TRY(checksum_want_verify(&b->want, v.at));
 	if (ret != NULL)
 		*ret = v;

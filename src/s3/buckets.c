@@ -85,7 +85,7 @@ bucket_name_check(enum dialect dialect, str name)
 {
 	const char *why = name_refused(dialect, name);
 
-	return why == NULL ? ERR_OK : err_s3f(S3_InvalidBucketName, "The specified bucket is not valid. %s", why);
+	return why == NULL ? ERR_OK : err_s3f(S3_InvalidBucketName, "The bucket name is not valid. %s", why);
 }
 
 /* ---- places ---- */
@@ -105,8 +105,11 @@ bucket_location_check(const struct store *store, str location)
 		for (unsigned i = 0; i < store->nzones; i++)
 			good = good || str_eq(store->zones[i], location);
 	}
+	if (!good && store->nzones > 0)
+		return err_s3(S3_InvalidLocationConstraint);
 	if (!good)
-		return err_s3f(S3_InvalidLocationConstraint, "The specified location-constraint is not valid");
+		return err_s3f(S3_InvalidLocationConstraint,
+		    "A location constraint has 1 to %u letters, digits, hyphens and underscores.", LOCATION_MAX);
 	return ERR_OK;
 }
 
@@ -123,8 +126,8 @@ location_read(struct s3_req *rq, const struct xml_node *root, str *ret)
 		return err_s3f(S3_NotImplemented, "Directory buckets are not implemented.");
 	if (str_empty(location) && store->dialect == DIALECT_CAIOS)
 		return err_s3f(S3_IllegalLocationConstraintException,
-		    "The unspecified location constraint is incompatible with this store. "
-		    "Send a LocationConstraint; tools do so whose region is not us-east-1 but, for instance, local.");
+		    "A new bucket must say where it lies. Send a LocationConstraint; tools do so whose region is not us-east-1 but, "
+		    "for instance, local.");
 	if (str_empty(location))
 		location = store->region;
 	TRY(bucket_location_check(store, location));

@@ -11,6 +11,8 @@
 #include "base/panic.h"
 #include "base/text.h"
 
+#define ALGORITHMS "CRC64NVME, CRC32, CRC32C, SHA1, SHA256"
+
 static const struct algorithm {
 	str name, header;
 	const char *tag;
@@ -33,7 +35,6 @@ algorithm(enum digest_alg alg)
 
 str checksum_name(enum digest_alg alg) { return algorithm(alg)->name; }
 str checksum_header(enum digest_alg alg) { return algorithm(alg)->header; }
-str checksum_name_lower(enum digest_alg alg) { return str_skip(algorithm(alg)->header, STR("x-amz-checksum-").len); }
 const char *checksum_tag(enum digest_alg alg) { return algorithm(alg)->tag; }
 
 bool
@@ -99,10 +100,15 @@ want_md5(const struct http_head *h, struct checksum_want *w)
 }
 
 err_v
+checksum_alg_bad(void)
+{
+	return err_s3f(S3_InvalidRequest, "x-amz-checksum-algorithm must be one of " ALGORITHMS ".");
+}
+
+err_v
 checksum_too_many(void)
 {
-	return err_s3f(S3_InvalidRequest,
-	    "Expecting a single x-amz-checksum- header. Multiple checksum Types are not allowed.");
+	return err_s3f(S3_InvalidRequest, "The request has more than one checksum. Send one x-amz-checksum-* header or trailer.");
 }
 
 /* x-amz-trailer: the name of the checksum that comes behind the body. */
@@ -115,7 +121,8 @@ want_in_trailer(str list, struct checksum_want *w)
 
 		if (!header_algorithm(name, &alg)) {
 			if (str_starts_nocase(name, STR("x-amz-checksum-")))
-				return err_s3f(S3_InvalidRequest, "The value specified in the x-amz-trailer header is not supported");
+				return err_s3f(S3_InvalidRequest,
+				    "x-amz-trailer names a checksum that is not known: it is one of " ALGORITHMS ".");
 			continue;
 		}
 		if (w->named)
@@ -140,13 +147,13 @@ want_sdk(const struct http_head *h, const struct checksum_want *w)
 		/* A request may name MD5 and send Content-MD5. */
 		if (str_eq_nocase(sdk, STR("MD5")) && w->has_md5)
 			return ERR_OK;
-		return err_s3f(S3_InvalidRequest, "Value for x-amz-sdk-checksum-algorithm header is invalid.");
+		return err_s3f(S3_InvalidRequest, "x-amz-sdk-checksum-algorithm must be one of " ALGORITHMS ".");
 	}
 	if (!w->named)
-		return err_s3f(S3_InvalidRequest, "x-amz-sdk-checksum-algorithm specified, but no corresponding "
-		    "x-amz-checksum-* or x-amz-trailer headers were found.");
+		return err_s3f(S3_InvalidRequest, "x-amz-sdk-checksum-algorithm names a checksum that did not come: send it in "
+		    "x-amz-checksum-*, or announce it in x-amz-trailer.");
 	if (w->alg != alg)
-		return err_s3f(S3_InvalidRequest, "Value for x-amz-sdk-checksum-algorithm header is invalid.");
+		return err_s3f(S3_InvalidRequest, "x-amz-sdk-checksum-algorithm names another checksum than the one that came.");
 	return ERR_OK;
 }
 
@@ -161,7 +168,7 @@ header_known(str name)
 	for (size_t i = 0; i < COUNT(others); i++)
 		if (str_eq_nocase(name, others[i]))
 			return ERR_OK;
-	return err_s3f(S3_InvalidRequest, "The algorithm type you specified in x-amz-checksum- header is invalid.");
+	return err_s3f(S3_InvalidRequest, "%.*s is not known: a checksum is one of " ALGORITHMS ".", STR_FMT(str_sub(name, 0, 64)));
 }
 
 err_v
@@ -181,7 +188,8 @@ checksum_want_read(const struct http_head *h, struct checksum_want *ret)
 		if (w.named)
 			return checksum_too_many();
 		if (!value_decode(alg, h->header[i].value, w.value))
-			return err_s3f(S3_InvalidRequest, "Value for %.*s header is invalid.", STR_FMT(checksum_header(alg)));
+			return err_s3f(S3_InvalidRequest, "%.*s must be the base64 of %zu bytes.", STR_FMT(checksum_header(alg)),
+			    digest_len(alg));
 		w.named = w.has_value = true;
 		w.alg = alg;
 	}
@@ -196,10 +204,11 @@ checksum_want_trailer(struct checksum_want *w, str value)
 {
 	assert(w->in_trailer);
 	if (value.p == NULL)
-		return err_s3f(S3_MalformedTrailerError, "The request contained trailing data that was not well-formed: "
-		    "the trailer %.*s was announced and did not come.", STR_FMT(checksum_header(w->alg)));
+		return err_s3f(S3_MalformedTrailerError,
+		    "The trailer %.*s was announced in x-amz-trailer and did not come.", STR_FMT(checksum_header(w->alg)));
 	if (!value_decode(w->alg, value, w->value))
-		return err_s3f(S3_InvalidRequest, "Value for %.*s trailing header is invalid.", STR_FMT(checksum_header(w->alg)));
+		return err_s3f(S3_InvalidRequest, "The trailer %.*s must be the base64 of %zu bytes.", STR_FMT(checksum_header(w->alg)),
+		    digest_len(w->alg));
 	w->has_value = true;
 	return ERR_OK;
 }
@@ -214,9 +223,9 @@ err_v
 checksum_want_verify(const struct checksum_want *w, uint8_t got[DIGEST_COUNT][DIGEST_MAX])
 {
 	if (w->has_md5 && memcmp(w->md5, got[DIGEST_MD5], 16) != 0)
-		return err_s3f(S3_BadDigest, "The Content-MD5 you specified did not match what we received.");
+		return err_s3f(S3_BadDigest, "The Content-MD5 is not that of the bytes received. Send them again.");
 	if (w->has_value && memcmp(w->value, got[w->alg], digest_len(w->alg)) != 0)
-		return err_s3f(S3_BadDigest, "The %.*s you specified did not match the calculated checksum.",
+		return err_s3f(S3_BadDigest, "The %.*s that was sent is not that of the bytes received. Send them again.",
 		    STR_FMT(checksum_name(w->alg)));
 	return ERR_OK;
 }
@@ -265,15 +274,15 @@ checksum_upload_read(const struct http_head *h, bool *ret_set, enum digest_alg *
 
 	if (name.p == NULL && kind.p != NULL)
 		return err_s3f(S3_InvalidRequest,
-		    "The x-amz-checksum-type header can only be used with the x-amz-checksum-algorithm header.");
+		    "x-amz-checksum-type needs x-amz-checksum-algorithm beside it.");
 	if (name.p != NULL && !checksum_alg_parse(name, &alg))
-		return err_s3f(S3_InvalidRequest, "Checksum algorithm provided is unsupported. Please try again with any "
-		    "of the valid types: [CRC32, CRC32C, CRC64NVME, SHA1, SHA256]");
+		return checksum_alg_bad();
 	type = algorithm(alg)->composite ? CHECKSUM_COMPOSITE : CHECKSUM_FULL_OBJECT;
 	if (kind.p != NULL && !checksum_type_parse(kind, &type))
-		return err_s3f(S3_InvalidRequest, "Value for x-amz-checksum-type header is invalid.");
+		return err_s3f(S3_InvalidRequest, "x-amz-checksum-type must be COMPOSITE or FULL_OBJECT.");
 	if (type == CHECKSUM_COMPOSITE ? !algorithm(alg)->composite : !algorithm(alg)->full)
-		return err_s3f(S3_InvalidRequest, "The %.*s checksum type cannot be used with the %.*s checksum algorithm.",
+		return err_s3f(S3_InvalidRequest,
+		    "There is no %.*s checksum of %.*s: SHA1 and SHA256 are COMPOSITE, CRC64NVME is FULL_OBJECT.",
 		    STR_FMT(checksum_type_name(type)), STR_FMT(checksum_name(alg)));
 	*ret_set = name.p != NULL;
 	*ret_alg = alg;

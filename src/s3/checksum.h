@@ -14,10 +14,11 @@ str checksum_name(enum digest_alg);
 /* "x-amz-checksum-crc32" */
 str checksum_header(enum digest_alg);
 /* "ChecksumCRC32" */
-str checksum_name_lower(enum digest_alg);	/* as Amazon's messages about parts have it */
 const char *checksum_tag(enum digest_alg);
 /* Names in any case. false: not one of the five. */
 bool checksum_alg_parse(str name, enum digest_alg *ret);
+/* S3_InvalidRequest: x-amz-checksum-algorithm is none of them. */
+err checksum_alg_bad(void);
 /* "FULL_OBJECT", "COMPOSITE" */
 str checksum_type_name(enum checksum_type);
 bool checksum_type_parse(str name, enum checksum_type *ret);

@@ -44,7 +44,7 @@ etag_bare(str text)
 static err
 bad_checksums(void)
 {
-	return err_s3f(S3_InvalidArgument, "Invalid Base64 or multiple checksums present in request");
+	return err_s3f(S3_InvalidArgument, "A Part has one checksum at most, in base64.");
 }
 
 static err
@@ -76,7 +76,7 @@ choice_read(const struct xml_node *part, struct part_choice *ret)
 	if (!str_eq(part->name, STR("Part")) || number.p == NULL || xml_child(part, "ETag") == NULL)
 		return err_s3f(S3_MalformedXML, "Each Part has a PartNumber and an ETag.");
 	if (!str_u64(number, &n) || n < 1 || n > PARTS_MAX)
-		return err_s3f(S3_InvalidArgument, "PartNumber must be an integer between 1 and %u, inclusive", PARTS_MAX);
+		return err_s3f(S3_InvalidArgument, "A PartNumber is a number from 1 to %u.", PARTS_MAX);
 	c.number = (uint32_t)n;
 	TRY(choice_checksum(part, &c.checksum));
 	*ret = c;
@@ -89,7 +89,7 @@ choices_read(const struct xml_node *root, struct arena *a, struct completion *c)
 	if (!str_eq(root->name, STR("CompleteMultipartUpload")))
 		return err_s3f(S3_MalformedXML, "A CompleteMultipartUpload is expected.");
 	if (root->children == 0)
-		return err_s3f(S3_MalformedXML, "You must specify at least one part");
+		return err_s3f(S3_MalformedXML, "A CompleteMultipartUpload holds the parts, at least one.");
 	if (root->children > PARTS_MAX)
 		return err_s3(S3_TooManyParts);
 	c->choice = ARENA_ARRAY(a, struct part_choice, root->children);
@@ -108,13 +108,13 @@ head_read(const struct http_head *h, struct completion *c)
 
 	c->has_size = size.p != NULL;
 	if (c->has_size && !str_u64(size, &c->size))
-		return err_s3f(S3_InvalidRequest, "Value for x-amz-mp-object-size header is invalid.");
+		return err_s3f(S3_InvalidRequest, "x-amz-mp-object-size must be a number of bytes.");
 	for (int i = DIGEST_MD5 + 1, n = 0; i < DIGEST_COUNT; i++)
 		if (http_header_has(h, checksum_header((enum digest_alg)i)) && ++n > 1)
 			return checksum_too_many();
 	c->has_type = type.p != NULL;
 	if (c->has_type && !checksum_type_parse(type, &c->type))
-		return err_s3f(S3_InvalidRequest, "Value for x-amz-checksum-type header is invalid.");
+		return err_s3f(S3_InvalidRequest, "x-amz-checksum-type must be COMPOSITE or FULL_OBJECT.");
 	for (int i = DIGEST_MD5 + 1; i < DIGEST_COUNT; i++)
 		c->checksum[i] = http_header(h, checksum_header((enum digest_alg)i));
 	return ERR_OK;
@@ -142,8 +142,9 @@ choices_fit(struct completion *c, const struct upload *u)
 		if (!sum->set || sum->alg == u->checksum_alg)
 			continue;
 		if (u->checksum_set)
-			return err_s3f(S3_BadDigest, "The %.*s you specified for part %u did not match what we received.",
-			    STR_FMT(checksum_name_lower(sum->alg)), c->choice[i].number);
+			return err_s3f(S3_BadDigest,
+			    "The list has a %.*s for part %u, and the upload has other checksums. Send those that UploadPart answered.",
+			    STR_FMT(checksum_name(sum->alg)), c->choice[i].number);
 		sum->set = false;
 	}
 	return ERR_OK;
@@ -154,16 +155,13 @@ choices_fit(struct completion *c, const struct upload *u)
 static err
 check_choices(const struct completion *c, const struct upload *u)
 {
-	str name = checksum_name_lower(u->checksum_alg);
-
 	for (unsigned i = 0; i < c->n; i++)
 		if (u->checksum_set && u->checksum_type == CHECKSUM_COMPOSITE && !c->choice[i].checksum.set)
-			return err_s3f(S3_InvalidRequest, "The upload was created using a %.*s checksum. The complete request must "
-			    "include the checksum for each part. It was missing for part %u in the request.",
-			    STR_FMT(name), c->choice[i].number);
+			return err_s3f(S3_InvalidRequest, "The upload has %.*s checksums of its parts: send that of part %u too.",
+			    STR_FMT(checksum_name(u->checksum_alg)), c->choice[i].number);
 	if (c->has_type && c->type != u->checksum_type)
-		return err_s3f(S3_InvalidRequest, "The upload was created using the %.*s checksum mode. The complete request must "
-		    "use the same checksum mode.", STR_FMT(checksum_type_name(u->checksum_type)));
+		return err_s3f(S3_InvalidRequest, "The upload was begun with x-amz-checksum-type %.*s: complete it with the same.",
+		    STR_FMT(checksum_type_name(u->checksum_type)));
 	return ERR_OK;
 }
 
@@ -175,8 +173,8 @@ check_size(const struct completion *c, const struct part *parts, unsigned n)
 	for (unsigned i = 0; i < n; i++)
 		size += parts[i].size;
 	if (c->has_size && c->size != size)
-		return err_s3f(S3_InvalidRequest, "The provided 'x-amz-mp-object-size' header value %llu does not match what was "
-		    "computed: %llu", (unsigned long long)c->size, (unsigned long long)size);
+		return err_s3f(S3_InvalidRequest, "x-amz-mp-object-size is %llu, but the parts listed have %llu bytes together.",
+		    (unsigned long long)c->size, (unsigned long long)size);
 	return ERR_OK;
 }
 
@@ -190,12 +188,13 @@ check_checksum(const struct completion *c, const struct upload *u, const struct 
 		if (c->checksum[i].p == NULL)
 			continue;
 		if (alg != u->checksum_alg)
-			return err_s3f(S3_InvalidRequest, "Checksum Type mismatch occurred, expected checksum Type: %.*s, actual checksum "
-			    "Type: %.*s", STR_FMT(checksum_name_lower(u->checksum_alg)), STR_FMT(checksum_name_lower(alg)));
+			return err_s3f(S3_InvalidRequest, "The upload has %.*s checksums: %.*s cannot be verified.",
+			    STR_FMT(checksum_name(u->checksum_alg)), STR_FMT(checksum_header(alg)));
 		if (!checksum_text_parse(alg, c->checksum[i], c->n, value))
-			return err_s3f(S3_InvalidRequest, "Value for %.*s header is invalid.", STR_FMT(checksum_header(alg)));
+			return err_s3f(S3_InvalidRequest, "%.*s must be the base64 of %zu bytes.", STR_FMT(checksum_header(alg)),
+			    digest_len(alg));
 		if (!whole->set || memcmp(value, whole->value, digest_len(alg)) != 0)
-			return err_s3f(S3_BadDigest, "The %.*s you specified did not match the calculated checksum.",
+			return err_s3f(S3_BadDigest, "The %.*s that was sent is not that of the parts listed.",
 			    STR_FMT(checksum_name(alg)));
 	}
 	return ERR_OK;

@@ -116,8 +116,8 @@ target_headers(struct copying *c, struct object *o)
 {
 	struct s3_req *rq = c->rq;
 
-	TRY(directive_read(rq, STR("x-amz-metadata-directive"), "Unknown metadata directive.", &c->replace_headers));
-	TRY(directive_read(rq, STR("x-amz-tagging-directive"), "Unknown tagging directive.", &c->replace_tags));
+	TRY(directive_read(rq, STR("x-amz-metadata-directive"), "x-amz-metadata-directive must be COPY or REPLACE.", &c->replace_headers));
+	TRY(directive_read(rq, STR("x-amz-tagging-directive"), "x-amz-tagging-directive must be COPY or REPLACE.", &c->replace_tags));
 	TRY(headers_class(rq->head, &o->class));
 	o->headers = headers_kept(rq->arena, c->src.headers, s3_header(rq, STR("x-amz-website-redirect-location")));
 	o->metadata = c->src.metadata;
@@ -142,8 +142,8 @@ check_onto_itself(const struct copying *c, const struct object *o)
 	    c->from_key.on || !str_empty(s3_header(c->rq, STR("x-amz-website-redirect-location")));
 
 	if (same && !changes)
-		return err_s3f(S3_InvalidRequest, "This copy request is illegal because it is trying to copy an object to itself "
-		    "without changing the object's metadata, storage class, website redirect location or encryption attributes.");
+		return err_s3f(S3_InvalidRequest, "A copy of an object onto itself must change something: its metadata, tags, storage "
+		    "class, checksum, key or redirect.");
 	return ERR_OK;
 }
 
@@ -154,8 +154,7 @@ algorithm_read(struct copying *c)
 
 	c->alg_set = name.p != NULL;
 	if (c->alg_set && !checksum_alg_parse(name, &c->alg))
-		return err_s3f(S3_InvalidRequest, "Checksum algorithm provided is unsupported. Please try again with any "
-		    "of the valid types: [CRC32, CRC32C, CRC64NVME, SHA1, SHA256]");
+		return checksum_alg_bad();
 	return ERR_OK;
 }
 
@@ -286,8 +285,8 @@ range_read(struct copying *c)
 			return argument_bad(c->rq, "x-amz-copy-source-range", text, arena_str(c->rq->arena, str_c(err_context())).p);
 	}
 	if (c->range.len > c->rq->store->put_max)
-		return err_s3f(S3_InvalidRequest, "The specified copy source is larger than the maximum allowable size for a copy "
-		    "source: %llu", (unsigned long long)c->rq->store->put_max);
+		return err_s3f(S3_InvalidRequest, "A copy into a part takes at most %llu bytes. Name fewer in "
+		    "x-amz-copy-source-range.", (unsigned long long)c->rq->store->put_max);
 	return ERR_OK;
 }
 

@@ -144,12 +144,12 @@ s3_cors_preflight(struct s3_req *rq)
 	err_v e;
 
 	if (str_empty(origin))
-		return err_s3f(S3_BadRequest, "Insufficient information. Origin request header needed.");
+		return err_s3f(S3_BadRequest, "A question about CORS needs an Origin header.");
 	if (str_empty(method))
-		return err_s3f(S3_BadRequest, "Invalid Access-Control-Request-Method: null");
+		return err_s3f(S3_BadRequest, "A question about CORS needs an Access-Control-Request-Method header.");
 	e = rq->bucket.has_cors ? config_read(rq, &root) : ERR_NOT_FOUND;
 	if (err_is(e, ERR_NOT_FOUND.code))
-		return err_s3f(S3_AccessForbidden, "CORSResponse: CORS is not enabled for this bucket.");
+		return err_s3f(S3_AccessForbidden, "The bucket has no CORS rules. Give it one that allows this origin.");
 	TRY(e);
 	rule = rule_find(rq->arena, root, origin, method, headers);
 	if (rule == NULL)
@@ -168,7 +168,7 @@ pattern_check(const struct xml_node *n)
 	if (str_empty(n->text))
 		return err_s3f(S3_MalformedXML, "%.*s is empty.", STR_FMT(n->name));
 	if (star >= 0 && str_find(str_skip(n->text, (size_t)star + 1), '*') >= 0)
-		return err_s3f(S3_InvalidRequest, "%.*s \"%.*s\" can not have more than one wildcard.",
+		return err_s3f(S3_InvalidRequest, "%.*s \"%.*s\" has more than one *; one is allowed.",
 		    STR_FMT(n->name), STR_FMT(n->text));
 	for (size_t i = 0; i < n->text.len; i++)
 		if ((unsigned char)n->text.p[i] <= ' ')
@@ -184,8 +184,7 @@ method_check(const struct xml_node *n)
 	for (size_t i = 0; i < COUNT(methods); i++)
 		if (str_eq(n->text, methods[i]))
 			return ERR_OK;
-	return err_s3f(S3_InvalidRequest, "Found unsupported HTTP method in CORS config. Unsupported method is %.*s",
-	    STR_FMT(n->text));
+	return err_s3f(S3_InvalidRequest, "AllowedMethod is GET, PUT, POST, DELETE or HEAD, not \"%.*s\".", STR_FMT(n->text));
 }
 
 /* Names of headers are tokens: RFC 9110, section 5.6.2. */
@@ -197,7 +196,8 @@ header_check(const struct xml_node *n)
 		unsigned char c = (unsigned char)n->text.p[i];
 
 		if (c >= 0x7f || strchr("\"(),/:;<=>?@[\\]{}", c) != NULL)
-			return err_s3f(S3_InvalidRequest, "%.*s \"%.*s\" contains invalid character.", STR_FMT(n->name), STR_FMT(n->text));
+			return err_s3f(S3_InvalidRequest,
+			    "%.*s \"%.*s\" has a character that no header name has.", STR_FMT(n->name), STR_FMT(n->text));
 	}
 	return ERR_OK;
 }
@@ -206,8 +206,7 @@ static err
 expose_check(const struct xml_node *n)
 {
 	if (str_find(n->text, '*') >= 0)
-		return err_s3f(S3_InvalidRequest, "ExposeHeader \"%.*s\" contains wildcard. We currently do not support wildcard "
-		    "for ExposeHeader.", STR_FMT(n->text));
+		return err_s3f(S3_InvalidRequest, "ExposeHeader \"%.*s\" has a *. Name each header whole.", STR_FMT(n->text));
 	return header_check(n);
 }
 

@@ -173,7 +173,7 @@ integrity_check(const struct s3_req *rq)
 	for (unsigned i = 0; i < rq->head->headers; i++)
 		if (str_starts_nocase(rq->head->header[i].name, STR("x-amz-checksum-")))
 			return ERR_OK;
-	return err_s3f(S3_InvalidRequest, "Missing required header for this request: Content-MD5 OR x-amz-checksum-*");
+	return err_s3f(S3_InvalidRequest, "This call needs a checksum of its body: send Content-MD5 or x-amz-checksum-*.");
 }
 
 /* POST /bucket?delete - S3 API: DeleteObjects */

@@ -33,7 +33,7 @@ static handler_f *const handlers[OP_COUNT] = {
 err_v
 s3_not_implemented(struct s3_req *rq)
 {
-	return err_s3f(S3_NotImplemented, "A header or query you provided implies functionality that is not implemented: %s.",
+	return err_s3f(S3_NotImplemented, "%s is not implemented.",
 	    operation(rq->op)->name);
 }
 

@@ -64,7 +64,7 @@ object_find_source(struct s3_req *rq, struct object *ret)
 		return source_missing(rq);
 	if (o.delete_marker)
 		return err_s3f(S3_InvalidRequest,
-		    "The source of a copy request may not specifically refer to a delete marker by version id.");
+		    "The source names a delete marker, which has no bytes to copy. Name another version.");
 	e = conditions_read(&conditions, &o);
 	if (err_is(e, S3_NotModified))
 		return err_s3(S3_PreconditionFailed);	/* a copy has nothing cached to fall back on */

@@ -104,8 +104,8 @@ field_add(struct form *f, str name, str value)
 static err
 fields_too_long(void)
 {
-	return err_s3f(S3_MaxPostPreDataLengthExceeded, "Your POST request fields preceding the upload file were too large: "
-	    "at most %u bytes.", FIELDS_BYTES_MAX);
+	return err_s3f(S3_MaxPostPreDataLengthExceeded,
+	    "The fields of the form before its file have more than %u bytes.", FIELDS_BYTES_MAX);
 }
 
 /* Everything up to the file, which is next to be read. */
@@ -123,7 +123,7 @@ fields_read(struct form *f)
 
 		TRY(form_data_next(f->data, a, &field, &more));
 		if (!more)
-			return err_s3f(S3_InvalidArgument, "POST requires exactly one file upload per request.");
+			return err_s3f(S3_InvalidArgument, "The form has no field file, which must be its last.");
 		name = arena_lower(a, field.name);
 		if (str_eq(name, STR("file"))) {
 			f->filename = field.filename;
@@ -161,8 +161,7 @@ key_read(struct form *f)
 	str rest = field(f, "key"), name = f->filename;
 
 	if (rest.p == NULL)
-		return bad_field(f, "key", "Bucket POST must contain a field named 'key'. If it is specified, please check the order "
-		    "of the fields.");
+		return bad_field(f, "key", "The form needs a field key, before its file.");
 	while (str_find(name, '/') >= 0)
 		name = str_skip(name, (size_t)str_find(name, '/') + 1);
 	while (str_find(name, '\\') >= 0)
@@ -177,7 +176,7 @@ key_read(struct form *f)
 		return err_s3(S3_KeyTooLongError);
 	f->key = arena_str(f->rq->arena, buf_str(&b));
 	if (str_empty(f->key))
-		return bad_field(f, "key", "User key must have a length greater than 0.");
+		return bad_field(f, "key", "The field key is empty.");
 	if (!str_is_utf8(f->key))
 		return bad_field(f, "key", "The key is not valid UTF-8.");
 	return ERR_OK;
@@ -232,7 +231,7 @@ signature_check(struct form *f, str policy)
 	str token = field(f, "x-amz-security-token");
 
 	if (!str_eq(field(f, "x-amz-algorithm"), STR("AWS4-HMAC-SHA256")))
-		return bad_field(f, "x-amz-algorithm", "X-Amz-Algorithm only supports \"AWS4-HMAC-SHA256\"");
+		return bad_field(f, "x-amz-algorithm", "X-Amz-Algorithm must be AWS4-HMAC-SHA256.");
 	TRY(credential_read(f, &c));
 	TRY(access_key_find(rq->store->access, c.access_key, token, rq->arena, &who, &secret));
 	sigv4_key(str_n(secret.bytes, secret.len), c.date, c.region, key);
@@ -276,17 +275,16 @@ identify(struct form *f)
 
 	f->limits = (struct form_limits){ 0, UINT64_MAX };
 	if (policy.p == NULL && field(f, "x-amz-signature").p != NULL)
-		return bad_field(f, "policy", "Bucket POST must contain a field named 'policy' if it has a signature.");
+		return bad_field(f, "policy", "A form with a signature needs a field policy, which is what is signed.");
 	if (field(f, "awsaccesskeyid").p != NULL)
-		return err_s3f(S3_InvalidRequest, "The authorization mechanism you have provided is not supported. Please use "
-		    "AWS4-HMAC-SHA256.");
+		return err_s3f(S3_InvalidRequest, SIGV4_ONLY);
 	rq->who = (struct principal){ .anonymous = true };
 	if (policy.p == NULL)
 		return ERR_OK;
 	TRY(signature_check(f, policy));
 	json = arena_alloc(rq->arena, policy.len + 1);
 	if (!base64_decode(policy, json, policy.len, &len))
-		return err_s3f(S3_InvalidPolicyDocument, "Invalid Policy: it is not base64.");
+		return err_s3f(S3_InvalidPolicyDocument, "The policy of the form is not base64.");
 	return form_policy_check(str_n(json, len), rq->bucket.name, covered_fields(f), clock_wall_ms(), &f->limits);
 }
 
@@ -335,7 +333,8 @@ check_received(struct form *f, const struct stream_result *got)
 	if (got->size < f->limits.size_min) {
 		s3_detail(f->rq, "ProposedSize", arena_fmt(f->rq->arena, "%llu", (unsigned long long)got->size));
 		s3_detail(f->rq, "MinSizeAllowed", arena_fmt(f->rq->arena, "%llu", (unsigned long long)f->limits.size_min));
-		return err_s3f(S3_EntityTooSmall, "Your proposed upload is smaller than the minimum allowed size");
+		return err_s3f(S3_EntityTooSmall, "The file has %llu bytes; the policy of the form takes no less than %llu.",
+		    (unsigned long long)got->size, (unsigned long long)f->limits.size_min);
 	}
 	return rest_read(f);
 }
@@ -461,7 +460,7 @@ s3_post_object(struct s3_req *rq)
 	if (rq->payload != NULL && str_eq_nocase(str_trim(s3_header(rq, STR("content-type"))), STR("multipart/form-data")))
 		return err_s3(S3_MalformedPOSTRequest);		/* without a boundary */
 	if (rq->payload == NULL || !form_data_boundary(s3_header(rq, STR("content-type")), &boundary)) {
-		s3_detail(rq, "Condition", STR("Bucket POST must be of the enclosure-type multipart/form-data"));
+		s3_detail(rq, "Condition", STR("Content-Type: multipart/form-data"));
 		return err_s3(S3_PreconditionFailed);
 	}
 	data = form_data_open((struct byte_source){ rq->payload, read_payload, UINT64_MAX }, boundary);

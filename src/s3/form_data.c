@@ -29,7 +29,7 @@ struct form_data {
 static err
 malformed(const char *why)
 {
-	return err_s3f(S3_MalformedPOSTRequest, "The body of your POST request is not well-formed multipart/form-data: %s", why);
+	return err_s3f(S3_MalformedPOSTRequest, "The body is not well-formed multipart/form-data: %s", why);
 }
 
 bool

@@ -21,7 +21,7 @@ struct check {
 static err
 invalid(const char *why)
 {
-	return err_s3f(S3_InvalidPolicyDocument, "Invalid Policy: %s", why);
+	return err_s3f(S3_InvalidPolicyDocument, "The policy of the form is not valid: %s", why);
 }
 
 static bool
@@ -49,7 +49,7 @@ json_size(const json_t *j, uint64_t *ret)
 static err
 failed(const char *op, str field, str value)
 {
-	return err_s3f(S3_AccessDenied, "Invalid according to Policy: Policy Condition failed: [\"%s\", \"$%.*s\", \"%.*s\"]",
+	return err_s3f(S3_AccessDenied, "The form does not meet a condition of its policy: [\"%s\", \"$%.*s\", \"%.*s\"]",
 	    op, STR_FMT(field), STR_FMT(value));
 }
 
@@ -95,7 +95,7 @@ condition_range(struct check *c, const json_t *condition)
 
 	if (!json_size(json_array_get(condition, 1), &l.size_min) || !json_size(json_array_get(condition, 2), &l.size_max) ||
 	    l.size_min > l.size_max)
-		return invalid("Invalid content-length-range.");
+		return invalid("content-length-range needs two numbers of bytes, the smaller first.");
 	if (l.size_min > c->limits.size_min)
 		c->limits.size_min = l.size_min;
 	if (l.size_max < c->limits.size_max)
@@ -110,17 +110,17 @@ condition_list(struct check *c, const json_t *condition)
 	str op, field, value;
 
 	if (json_array_size(condition) != 3 || !json_str(json_array_get(condition, 0), &op))
-		return invalid("Invalid Condition: it has not three elements.");
+		return invalid("a condition that is a list has three elements, the first of them its operation.");
 	if (str_eq_nocase(op, STR("content-length-range")))
 		return condition_range(c, condition);
 	if (!json_str(json_array_get(condition, 1), &field) || !json_str(json_array_get(condition, 2), &value) ||
 	    !str_starts(field, STR("$")))
-		return invalid("Invalid Condition: a $field and a string are expected.");
+		return invalid("behind eq and starts-with stand a $field and a string.");
 	if (str_eq_nocase(op, STR("eq")))
 		return condition_field(c, "eq", str_skip(field, 1), value);
 	if (str_eq_nocase(op, STR("starts-with")))
 		return condition_field(c, "starts-with", str_skip(field, 1), value);
-	return invalid("Invalid Condition: an unknown operation.");
+	return invalid("the operation of a condition is eq, starts-with or content-length-range.");
 }
 
 /* {"field": "value"} */
@@ -131,7 +131,7 @@ condition_object(struct check *c, json_t *condition)
 		str value;
 
 		if (!json_str(json_object_iter_value(at), &value))
-			return invalid("Invalid Condition: a string is expected.");
+			return invalid("the value of a field must be a string.");
 		TRY(condition_field(c, "eq", str_c(json_object_iter_key(at)), value));
 	}
 	return ERR_OK;
@@ -140,7 +140,7 @@ condition_object(struct check *c, json_t *condition)
 static err
 not_covered(str field)
 {
-	return err_s3f(S3_AccessDenied, "Invalid according to Policy: Extra input fields: %.*s", STR_FMT(field));
+	return err_s3f(S3_AccessDenied, "The policy of the form has no condition for %.*s. Add one.", STR_FMT(field));
 }
 
 static err
@@ -154,7 +154,7 @@ conditions_check(struct check *c, const json_t *conditions)
 		else if (json_is_object(condition))
 			TRY(condition_object(c, condition));
 		else
-			return invalid("Invalid Condition: neither a list nor an object.");
+			return invalid("a condition is a list or an object.");
 	}
 	for (unsigned i = 0; i < c->fields.n; i++)
 		if (!c->covered[i] && !str_starts(c->fields.at[i].name, STR("x-ignore-")))
@@ -174,15 +174,15 @@ form_policy_check(str json, str bucket, struct pairs fields, uint64_t now_ms, st
 
 	assert(fields.n <= FIELDS_MAX);
 	if (!json_is_object(root))
-		return invalid("Invalid JSON.");
+		return invalid("it is not a JSON object.");
 	if (!json_str(json_object_get(root, "expiration"), &text))
-		return invalid("Policy missing expiration.");
+		return invalid("it has no expiration.");
 	if (!date_iso_parse(text, &expires))
-		return invalid("Invalid 'expiration' value.");
+		return invalid("its expiration is not a time such as 2030-01-01T00:00:00Z.");
 	if (!json_is_array(json_object_get(root, "conditions")))
-		return invalid("Policy missing conditions.");
+		return invalid("it has no list conditions.");
 	if (expires <= now_ms)
-		return err_s3f(S3_AccessDenied, "Invalid according to Policy: Policy expired.");
+		return err_s3f(S3_AccessDenied, "The policy of the form has expired. Sign a new one.");
 	TRY(conditions_check(&c, json_object_get(root, "conditions")));
 	*ret = c.limits;
 	return ERR_OK;

@@ -14,10 +14,9 @@
 #include "s3/find.h"
 #include "s3/handlers.h"
 #include "s3/headers.h"
+#include "s3/multipart.h"
 #include "s3/object_read.h"
 #include "s3/store.h"
-
-#define PART_NUMBER_MAX 10000u
 
 /* ---- response-* overrides ---- */
 
@@ -51,8 +50,7 @@ overrides_check(const struct s3_req *rq)
 		if (value.p == NULL)
 			continue;
 		if (rq->who.anonymous)
-			return err_s3f(S3_InvalidRequest,
-			    "Request specific response headers cannot be used for anonymous GET requests.");
+			return err_s3f(S3_InvalidRequest, "%s needs a signed request.", overrides[i].parameter.p);
 		if (!fits_header(value))
 			return err_s3f(S3_InvalidArgument, "The value of %s cannot be sent in a header.", overrides[i].parameter.p);
 	}
@@ -114,16 +112,15 @@ part_missing(struct s3_req *rq, uint32_t parts, uint64_t wanted)
 }
 
 static err
-part_find(struct s3_req *rq, const struct object *o, str text, struct range *ret)
+part_find(struct s3_req *rq, const struct object *o, struct range *ret)
 {
 	struct range r = { .partial = true };
-	uint64_t number;
+	uint32_t number;
 	err_v e;
 
-	if (!str_u64(text, &number) || number < 1 || number > PART_NUMBER_MAX)
-		return argument_bad(rq, "partNumber", text, "Part number must be an integer between 1 and 10000, inclusive");
+	TRY(part_number_read(rq, &number));
 	if (o->parts > 0) {
-		e = object_part_range(o, (uint32_t)number, &r.off, &r.len);
+		e = object_part_range(o, number, &r.off, &r.len);
 		if (err_is(e, S3_InvalidPartNumber))
 			return part_missing(rq, o->parts, number);
 		TRY(e);
@@ -162,9 +159,9 @@ range_find(struct s3_req *rq, const struct object *o, struct range *ret)
 	err_v e;
 
 	if (part.p != NULL && header.p != NULL)
-		return err_s3f(S3_InvalidRequest, "Cannot specify both Range header and partNumber query parameter");
+		return err_s3f(S3_InvalidRequest, "Send Range or partNumber, not both.");
 	if (part.p != NULL)
-		return part_find(rq, o, part, ret);
+		return part_find(rq, o, ret);
 	e = range_parse(if_range_holds(rq, o) ? header : STR_NONE, o->size, ret);
 	if (err_is(e, S3_InvalidRange)) {
 		s3_detail(rq, "RangeRequested", header);

@@ -318,20 +318,21 @@ err_v
 tags_check(struct pairs tags, unsigned max)
 {
 	if (tags.n > max)
-		return err_s3f(S3_BadRequest, max == TAGS_MAX ? "Object tags cannot be greater than %u" :
-		    "Bucket tag count cannot be greater than %u", max);
+		return err_s3f(S3_BadRequest, "There are %u tags; at most %u are allowed here.", tags.n, max);
 	for (unsigned i = 0; i < tags.n; i++) {
 		str key = tags.at[i].name, value = tags.at[i].value;
 
 		if (str_empty(key) || characters(key) > TAG_KEY_MAX || !tag_text(key))
-			return err_s3f(S3_InvalidTag, "The TagKey you have provided is invalid");
+			return err_s3f(S3_InvalidTag,
+			    "The key of a tag has 1 to %u letters, digits, spaces or + - = . _ : / @", TAG_KEY_MAX);
 		if (characters(value) > TAG_VALUE_MAX || !tag_text(value))
-			return err_s3f(S3_InvalidTag, "The TagValue you have provided is invalid");
+			return err_s3f(S3_InvalidTag, "The value of a tag has up to %u letters, digits, spaces or + - = . _ : / @",
+			    TAG_VALUE_MAX);
 		if (str_starts_nocase(key, STR("aws:")))
-			return err_s3f(S3_InvalidTag, "System tags cannot be added or updated by a request.");
+			return err_s3f(S3_InvalidTag, "The key of a tag must not begin with aws:.");
 		for (unsigned k = 0; k < i; k++)
 			if (str_eq(tags.at[k].name, key))
-				return err_s3f(S3_InvalidTag, "Cannot provide multiple Tags with the same key");
+				return err_s3f(S3_InvalidTag, "Two tags have the key \"%.*s\".", STR_FMT(key));
 	}
 	return ERR_OK;
 }
@@ -353,8 +354,8 @@ headers_tagging(const struct http_head *h, struct arena *a, struct pairs *ret)
 			continue;
 		if (!url_decode(a, name, URL_PLUS_IS_SPACE, &name) || !url_decode(a, value, URL_PLUS_IS_SPACE, &value) ||
 		    str_empty(name) || pairs_get(p, name).p != NULL)
-			return err_s3f(S3_InvalidArgument, "The header 'x-amz-tagging' shall be encoded as UTF-8 then "
-			    "URLEncoded URL query parameters without tag name duplicates.");
+			return err_s3f(S3_InvalidArgument, "x-amz-tagging must be URL-encoded key=value pairs with & between them, "
+			    "each key once.");
 		p.at[p.n++] = (struct pair){ name, value };
 		if (p.n > TAGS_MAX)
 			break;

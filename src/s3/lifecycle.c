@@ -28,7 +28,7 @@ transition_check(const struct s3_req *rq)
 	if (str_eq(value, STR("varies_by_storage_class")))
 		return err_s3f(S3_NotImplemented, "Transitions are not implemented: %s takes only all_storage_classes_128K.",
 		    TRANSITION_HEADER.p);
-	return err_s3f(S3_InvalidRequest, "Value for %s header is invalid.", TRANSITION_HEADER.p);
+	return err_s3f(S3_InvalidRequest, "%s takes only all_storage_classes_128K.", TRANSITION_HEADER.p);
 }
 
 /* PUT /bucket?lifecycle - S3 API: PutBucketLifecycleConfiguration */

@@ -28,32 +28,31 @@ list_max_read(struct s3_req *rq, const char *name, unsigned *ret)
 	str text = http_query_value(rq->head, str_c(name));
 	uint64_t n = LIST_MAX;
 
-	if (!str_empty(text)) {
-		bool negative = str_starts(text, STR("-"));
-
-		if (!str_u64(str_skip(text, negative), &n))
-			return argument_bad(rq, name, text, arena_fmt(rq->arena, "Provided %s not an integer or within integer range",
-			    name).p);
-		if ((negative && n > 0) || n > INT32_MAX)
-			return argument_bad(rq, name, text, "Argument must be an integer between 0 and 2147483647");
-	}
+	if (!str_empty(text))
+		TRY(argument_number(rq, name, text, &n));
 	*ret = n < LIST_MAX ? (unsigned)n : LIST_MAX;
+	return ERR_OK;
+}
+
+err_v
+list_form_read(struct s3_req *rq, enum key_form *ret)
+{
+	str text = http_query_value(rq->head, STR("encoding-type"));
+
+	if (!str_empty(text) && !str_eq(text, STR("url")))
+		return argument_bad(rq, "encoding-type", text, "encoding-type can only be url. Leave it out for keys as they are.");
+	*ret = str_empty(text) ? KEY_AS_IS : KEY_URL;
 	return ERR_OK;
 }
 
 err_v
 list_args_read(struct s3_req *rq, const char *max_name, struct list_args *ret)
 {
-	str encoding = http_query_value(rq->head, STR("encoding-type"));
 	struct list_args a = {
 		.prefix = http_query_value(rq->head, STR("prefix")), .delimiter = http_query_value(rq->head, STR("delimiter")),
 	};
 
-	if (!str_empty(encoding)) {
-		if (!str_eq(encoding, STR("url")))
-			return argument_bad(rq, "encoding-type", encoding, "Invalid Encoding Method specified in Request");
-		a.form = KEY_URL;
-	}
+	TRY(list_form_read(rq, &a.form));
 	TRY(list_max_read(rq, max_name, &a.max));
 	*ret = a;
 	return ERR_OK;
@@ -202,7 +201,7 @@ s3_list_objects_v2(struct s3_req *rq)
 	if (token.p == NULL)
 		list_after(&q, start);
 	else if (!list_token_parse(token, rq->arena, &q))
-		return argument_bad(rq, "continuation-token", token, "The continuation token provided is incorrect");
+		return argument_bad(rq, "continuation-token", token, "The continuation token is not one that this store has given.");
 	TRY(list_page_read(rq, &q, arena, &page));
 
 	buf_init(&b, LIST_XML_MAX);
@@ -261,11 +260,11 @@ version_marker(struct s3_req *rq, str key, str version, struct list_query *q)
 	if (version.p == NULL)
 		return ERR_OK;
 	if (str_empty(key))
-		return argument_bad(rq, "version-id-marker", version, "A version-id marker cannot be specified without a key marker.");
+		return argument_bad(rq, "version-id-marker", version, "version-id-marker needs key-marker beside it.");
 	if (str_empty(version))
-		return argument_bad(rq, "version-id-marker", version, "A version-id marker cannot be empty.");
+		return argument_bad(rq, "version-id-marker", version, "version-id-marker is empty. Leave it out.");
 	if (!err_ok(which_parse(version, &which)))
-		return argument_bad(rq, "version-id-marker", version, "Invalid version id specified");
+		return argument_bad(rq, "version-id-marker", version, "version-id-marker is neither null nor the id of a version.");
 	q->has_after_version = within;
 	q->after_version = which.version;
 	return ERR_OK;

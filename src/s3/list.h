@@ -18,6 +18,8 @@ struct list_args {
 
 /* prefix, delimiter, encoding-type and the maximum (max_name: "max-keys", "max-uploads"). S3_InvalidArgument. */
 err list_args_read(struct s3_req *, const char *max_name, struct list_args *ret);
+/* encoding-type alone: nothing, or "url". S3_InvalidArgument. */
+err list_form_read(struct s3_req *, enum key_form *ret);
 /* A parameter "max-..." alone: LIST_MAX without it, clipped to LIST_MAX. S3_InvalidArgument. */
 err list_max_read(struct s3_req *, const char *name, unsigned *ret);
 

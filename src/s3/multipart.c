@@ -35,7 +35,7 @@ part_number_read(struct s3_req *rq, uint32_t *ret)
 	uint64_t n;
 
 	if (!str_u64(text, &n) || n < 1 || n > PARTS_MAX)
-		return argument_bad(rq, "partNumber", text, "Part number must be an integer between 1 and 10000, inclusive");
+		return argument_bad(rq, "partNumber", text, "partNumber must be a number from 1 to 10000.");
 	*ret = (uint32_t)n;
 	return ERR_OK;
 }
@@ -89,8 +89,8 @@ part_want_check(const struct upload *u, const struct checksum_want *want)
 		return ERR_OK;
 	if (!want->named && u->checksum_type == CHECKSUM_FULL_OBJECT)
 		return ERR_OK;
-	return err_s3f(S3_InvalidRequest, "Checksum Type mismatch occurred, expected checksum Type: %.*s, actual checksum Type: %.*s",
-	    STR_FMT(checksum_name_lower(u->checksum_alg)), STR_FMT(want->named ? checksum_name_lower(want->alg) : STR("null")));
+	return err_s3f(S3_InvalidRequest, "The upload was begun with %.*s checksums: send one with each part, not %.*s.",
+	    STR_FMT(checksum_name(u->checksum_alg)), STR_FMT(want->named ? checksum_name(want->alg) : STR("none")));
 }
 
 err_v

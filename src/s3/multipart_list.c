@@ -48,20 +48,9 @@ marker_read(struct s3_req *rq, uint32_t *ret)
 	str text = http_query_value(rq->head, STR("part-number-marker"));
 	uint64_t n = 0;
 
-	if (!str_empty(text) && (!str_u64(text, &n) || n > INT32_MAX))
-		return argument_bad(rq, "part-number-marker", text, "Argument must be an integer between 0 and 2147483647");
+	if (!str_empty(text))
+		TRY(argument_number(rq, "part-number-marker", text, &n));
 	*ret = (uint32_t)n;
-	return ERR_OK;
-}
-
-static err
-form_read(struct s3_req *rq, enum key_form *ret)
-{
-	str text = http_query_value(rq->head, STR("encoding-type"));
-
-	if (text.p != NULL && !str_eq(text, STR("url")))
-		return argument_bad(rq, "encoding-type", text, "Invalid Encoding Method specified in Request");
-	*ret = text.p != NULL ? KEY_URL : KEY_AS_IS;
 	return ERR_OK;
 }
 
@@ -79,7 +68,7 @@ s3_list_parts(struct s3_req *rq)
 
 	TRY(list_max_read(rq, "max-parts", &max));
 	TRY(marker_read(rq, &after));
-	TRY(form_read(rq, &form));
+	TRY(list_form_read(rq, &form));
 	TRY(upload_find(rq, &u));
 	if (max > 0)
 		TRY(catalog_parts(rq->store->catalog, &rq->bucket, u.id, after, max, rq->arena, &part, &n, &more));
@@ -119,7 +108,7 @@ uploads_after(struct s3_req *rq, struct list_query *q)
 	if (!list_after(q, key) || str_empty(id))
 		return ERR_OK;
 	if (!id_parse(id, &q->after_upload))
-		return argument_bad(rq, "upload-id-marker", id, "Invalid uploadId marker");
+		return argument_bad(rq, "upload-id-marker", id, "upload-id-marker is not the id of an upload.");
 	q->has_after_version = true;
 	return ERR_OK;
 }

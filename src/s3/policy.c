@@ -33,7 +33,7 @@ s3_put_bucket_policy(struct s3_req *rq)
 	err_v e = request_body(rq, POLICY_MAX, &text);
 
 	if (err_is(e, S3_EntityTooLarge))
-		return err_s3f(S3_MalformedPolicy, "Policy exceeds the maximum allowed document size: %u bytes.", POLICY_MAX);
+		return err_s3f(S3_MalformedPolicy, "The policy is larger than %u bytes.", POLICY_MAX);
 	TRY(e);
 	if (str_empty(text))
 		return err_s3f(S3_MalformedPolicy, "The request has no body; this call takes a policy.");

@@ -18,7 +18,7 @@ static err
 length_check(const struct s3_req *rq)
 {
 	if (!rq->head->has_length && !rq->head->chunked)
-		return err_s3f(S3_MissingContentLength, "You must provide the Content-Length HTTP header.");
+		return err_s3(S3_MissingContentLength);
 	return ERR_OK;
 }
 

@@ -29,7 +29,7 @@ source_readings(struct s3_req *rq, str ret[READINGS_MAX], unsigned *ret_n)
 	unsigned n = 0;
 
 	if (str_empty(sent))
-		return err_s3f(S3_InvalidRequest, "Missing required header for this request: x-amz-rename-source");
+		return err_s3f(S3_InvalidRequest, "Name the key to be renamed in x-amz-rename-source.");
 	if (!url_decode(rq->arena, sent, URL_PLUS_IS_PLUS, &text) || !str_is_utf8(text))
 		return err_s3f(S3_InvalidArgument, "x-amz-rename-source is not a URL-encoded key.");
 	bare = str_starts(text, STR("/")) ? str_skip(text, 1) : text;

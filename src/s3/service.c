@@ -45,12 +45,12 @@ query_read(struct s3_req *rq, struct buckets_query *q)
 	q->prefix = http_query_value(rq->head, STR("prefix"));
 	q->region = http_query_value(rq->head, STR("bucket-region"));
 	if (max.p != NULL && (!str_u64(max, &n) || n < 1 || n > BUCKETS_MAX))
-		return argument_bad(rq, "max-buckets", max, "Argument max-buckets must be an integer between 1 and 10000");
+		return argument_bad(rq, "max-buckets", max, "max-buckets is a number from 1 to 10000.");
 	q->max = (unsigned)n;
 	if (token.p == NULL)
 		return ERR_OK;
 	if (!base64_decode(token, text, sizeof(text), &len) || len < 2 || text[0] != TOKEN_VERSION)
-		return argument_bad(rq, "continuation-token", token, "The continuation token provided is incorrect");
+		return argument_bad(rq, "continuation-token", token, "The continuation token is not one that this store has given.");
 	query_after(q, str_n(text + 1, len - 1));
 	return ERR_OK;
 }

@@ -2,8 +2,8 @@
  * sigv4.c - who signed this request.
  *
  * Amazon S3 API Reference, "Authenticating Requests (AWS Signature Version 4)". What is claimed is read first, from the header or
- * from the query, into one struct; then time, key and signature are checked the same way for both. Codes and messages
- * are those that SDKs and people know from Amazon.
+ * from the query, into one struct; then time, key and signature are checked the same way for both. Codes, and the elements
+ * beside them, are those that SDKs and people know from Amazon.
  */
 #include "s3/sigv4.h"
 
@@ -17,6 +17,7 @@
 #define ALGORITHM "AWS4-HMAC-SHA256"
 #define TERMINATOR "aws4_request"
 #define UNSIGNED_PAYLOAD "UNSIGNED-PAYLOAD"
+#define DATES_DIFFER "The date in the credential is %.*s, that of the request is %.*s. They must be the same."
 #define SHOWN_MAX 16384u	/* a longer canonical request is not shown back */
 
 /* What a request claims. */
@@ -63,11 +64,11 @@ payload_parse(str text, struct signature *sig)
 		return ERR_OK;
 	}
 	if (str_starts(text, STR("STREAMING-AWS4-ECDSA-")))
-		return err_s3f(S3_NotImplemented, "Signature Version 4A is not implemented. Please use " ALGORITHM ".");
+		return err_s3f(S3_NotImplemented, "Signatures of version 4A are not implemented. Please use " ALGORITHM ".");
 	detail(sig, "ArgumentName", STR("x-amz-content-sha256"));
 	detail(sig, "ArgumentValue", str_sub(text, 0, 128));
 	return err_s3f(S3_InvalidArgument, "x-amz-content-sha256 must be " UNSIGNED_PAYLOAD ", STREAMING-UNSIGNED-PAYLOAD-TRAILER, "
-	    "STREAMING-AWS4-HMAC-SHA256-PAYLOAD, STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER or a valid sha256 value.");
+	    "STREAMING-AWS4-HMAC-SHA256-PAYLOAD, STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER or a SHA-256 in hex.");
 }
 
 /* ---- credential scope ---- */
@@ -98,24 +99,18 @@ scope_parse(str credential, struct claim *c)
 	c->date = take_last(&rest);
 	c->access_key = rest;
 	if (str_empty(c->date) || str_empty(c->region) || str_empty(c->access_key))
-		return "the Credential is mal-formed; expecting \"<YOUR-AKID>/YYYYMMDD/REGION/SERVICE/" TERMINATOR "\".";
+		return "it must be KEY-ID/YYYYMMDD/REGION/s3/" TERMINATOR ".";
 	if (!str_eq(terminator, STR(TERMINATOR)))
-		return "incorrect terminal. This endpoint uses \"" TERMINATOR "\".";
+		return "it must end in " TERMINATOR ".";
 	if (!str_eq(service, STR("s3")))
-		return "incorrect service. This endpoint belongs to \"s3\".";
+		return "the service in it must be s3.";
 	if (c->date.len != 8 || !str_u64(c->date, &number))
-		return "incorrect date format. This date in the credential must be in the format \"yyyyMMdd\".";
+		return "the date in it must be YYYYMMDD.";
 	c->scope = str_skip(credential, rest.len + 1);
 	return NULL;
 }
 
 /* ---- the Authorization header ---- */
-
-static err
-header_malformed(const char *why)
-{
-	return err_s3f(S3_AuthorizationHeaderMalformed, "The authorization header is malformed; %s", why);
-}
 
 /* x-amz-date, else Date; either as 20130524T000000Z or as an HTTP date. */
 static err
@@ -127,7 +122,7 @@ header_time(const struct http_head *head, struct arena *arena, struct claim *c)
 	if (date_amz_parse(c->time, &c->time_s))
 		return ERR_OK;
 	if (!date_http_parse(c->time, &c->time_s))
-		return err_s3f(S3_AccessDenied, "AWS authentication requires a valid Date or x-amz-date header");
+		return err_s3f(S3_AccessDenied, "A signed request needs its time in x-amz-date, such as 20300101T000000Z, or in Date.");
 	c->time = date_amz(arena, c->time_s);
 	return ERR_OK;
 }
@@ -138,12 +133,11 @@ header_algorithm(str value, struct signature *sig)
 	if (str_starts(value, STR(ALGORITHM " ")))
 		return ERR_OK;
 	if (str_starts(value, STR("AWS ")) || str_starts(value, STR("AWS4-ECDSA-P256-SHA256")))
-		return err_s3f(S3_InvalidRequest,
-		    "The authorization mechanism you have provided is not supported. Please use " ALGORITHM ".");
+		return err_s3f(S3_InvalidRequest, SIGV4_ONLY);
 	detail(sig, "ArgumentName", STR("Authorization"));
 	if (str_starts(value, STR(ALGORITHM)))
-		return err_s3f(S3_InvalidArgument, "Authorization header is invalid -- one and only one ' ' (space) required");
-	return err_s3f(S3_InvalidArgument, "Unsupported Authorization Type");
+		return err_s3f(S3_InvalidArgument, "One space must stand behind " ALGORITHM " in Authorization.");
+	return err_s3f(S3_InvalidArgument, "Authorization must begin with " ALGORITHM ".");
 }
 
 /* "AWS4-HMAC-SHA256 Credential=..., SignedHeaders=..., Signature=...", in any order. */
@@ -166,19 +160,18 @@ header_read(const struct http_head *head, str value, struct arena *arena, struct
 			c->signature = text;
 	}
 	if (str_empty(credential) || str_empty(c->signed_headers) || str_empty(c->signature))
-		return header_malformed("the authorization header requires three components: "
-		    "Credential, SignedHeaders, and Signature.");
+		return err_s3f(S3_AuthorizationHeaderMalformed, "Authorization must have Credential, SignedHeaders and Signature.");
 	why = scope_parse(credential, c);
 	if (why != NULL)
-		return header_malformed(why);
+		return err_s3f(S3_AuthorizationHeaderMalformed, "The Credential in Authorization is not well-formed: %s", why);
 	TRY(header_time(head, arena, c));
 	if (!str_eq(str_sub(c->time, 0, 8), c->date))
-		return err_s3f(S3_AuthorizationHeaderMalformed, "The authorization header is malformed; Invalid credential date "
-		    "\"%.*s\". This date is not the same as X-Amz-Date: \"%.*s\".", STR_FMT(c->date), 8, c->time.p);
+		return err_s3f(S3_AuthorizationHeaderMalformed, DATES_DIFFER, STR_FMT(c->date), 8, c->time.p);
 	c->token = http_header(head, STR("x-amz-security-token"));
 	c->payload = http_header(head, STR("x-amz-content-sha256"));
 	if (c->payload.p == NULL)
-		return err_s3f(S3_InvalidRequest, "Missing required header for this request: x-amz-content-sha256");
+		return err_s3f(S3_InvalidRequest,
+		    "A signed request needs x-amz-content-sha256: the SHA-256 of its body, or " UNSIGNED_PAYLOAD ".");
 	return payload_parse(c->payload, sig);
 }
 
@@ -205,12 +198,11 @@ query_expires(str text, struct claim *c)
 	uint64_t seconds;
 
 	if (str_starts(text, STR("-")) && str_u64(str_skip(text, 1), &seconds))
-		return query_malformed("X-Amz-Expires must be non-negative");
+		return query_malformed("X-Amz-Expires must not be less than 0.");
 	if (!str_u64(text, &seconds))
-		return query_malformed("X-Amz-Expires should be a number");
+		return query_malformed("X-Amz-Expires must be a number of seconds.");
 	if (seconds > SIGV4_EXPIRES_MAX_S)
-		return query_malformed("X-Amz-Expires must be less than a week (in seconds); "
-		    "that is, the given X-Amz-Expires must be less than 604800 seconds");
+		return query_malformed("X-Amz-Expires must not be more than 604800 seconds, which is a week.");
 	c->expires_s = seconds;
 	return ERR_OK;
 }
@@ -242,18 +234,17 @@ query_read(const struct http_head *head, struct signature *sig, struct claim *c)
 	c->token = http_query_value(head, STR("X-Amz-Security-Token"));
 	if (algorithm.p == NULL || credential.p == NULL || expires.p == NULL || c->time.p == NULL ||
 	    c->signed_headers.p == NULL || c->signature.p == NULL)
-		return query_malformed("Query-string authentication version 4 requires the X-Amz-Algorithm, X-Amz-Credential, "
-		    "X-Amz-Signature, X-Amz-Date, X-Amz-SignedHeaders, and X-Amz-Expires parameters.");
+		return query_malformed("A presigned URL has six parameters: X-Amz-Algorithm, X-Amz-Credential, X-Amz-Date, "
+		    "X-Amz-Expires, X-Amz-SignedHeaders and X-Amz-Signature. One is missing.");
 	if (!str_eq(algorithm, STR(ALGORITHM)))
-		return query_malformed("X-Amz-Algorithm only supports \"" ALGORITHM "\"");
+		return query_malformed("X-Amz-Algorithm must be " ALGORITHM ".");
 	why = scope_parse(credential, c);
 	if (why != NULL)
-		return err_s3f(S3_AuthorizationQueryParametersError, "Error parsing the X-Amz-Credential parameter; %s", why);
+		return err_s3f(S3_AuthorizationQueryParametersError, "X-Amz-Credential is not well-formed: %s", why);
 	if (!date_amz_parse(c->time, &c->time_s))
-		return query_malformed("X-Amz-Date must be in the ISO8601 Long Format \"yyyyMMdd'T'HHmmss'Z'\"");
+		return query_malformed("X-Amz-Date must be a time such as 20300101T000000Z.");
 	if (!str_eq(str_sub(c->time, 0, 8), c->date))
-		return err_s3f(S3_AuthorizationQueryParametersError, "Invalid credential date \"%.*s\". This date is not the same "
-		    "as X-Amz-Date: \"%.*s\".", STR_FMT(c->date), 8, c->time.p);
+		return err_s3f(S3_AuthorizationQueryParametersError, DATES_DIFFER, STR_FMT(c->date), 8, c->time.p);
 	TRY(query_expires(expires, c));
 	c->payload = query_payload(head, c);
 	return payload_parse(c->payload, sig);
@@ -272,18 +263,19 @@ time_check(const struct claim *c, uint64_t now_ms, struct arena *arena, struct s
 		detail(sig, "RequestTime", c->time);
 		detail(sig, "ServerTime", date_iso(arena, now_s * 1000));
 		detail(sig, "MaxAllowedSkewMilliseconds", STR("900000"));
-		return err_s3f(S3_RequestTimeTooSkewed, "The difference between the request time and the current time is too large.");
+		return err_s3(S3_RequestTimeTooSkewed);
 	}
 	if (c->time_s > now_s + SIGV4_SKEW_MAX_S) {
 		detail(sig, "X-Amz-Date", c->time);
 		detail(sig, "ServerTime", date_iso(arena, now_s * 1000));
-		return err_s3f(S3_AccessDenied, "Request is not yet valid");
+		return err_s3f(S3_AccessDenied,
+		    "The presigned URL is not valid yet: X-Amz-Date lies more than 15 minutes ahead. Set the signer's clock.");
 	}
 	if (now_s > c->time_s + c->expires_s) {
 		detail(sig, "X-Amz-Expires", arena_fmt(arena, "%llu", (unsigned long long)c->expires_s));
 		detail(sig, "Expires", date_iso(arena, (c->time_s + c->expires_s) * 1000));
 		detail(sig, "ServerTime", date_iso(arena, now_s * 1000));
-		return err_s3f(S3_AccessDenied, "Request has expired");
+		return err_s3f(S3_AccessDenied, "The presigned URL has expired. Sign a new one.");
 	}
 	return ERR_OK;
 }
@@ -300,7 +292,8 @@ unsigned_check(const struct http_head *head, const struct claim *c, struct arena
 	if (str_empty(names))
 		return ERR_OK;
 	detail(sig, "HeadersNotSigned", names);
-	return err_s3f(S3_AccessDenied, "There were headers present in the request which were not signed");
+	return err_s3f(S3_AccessDenied,
+	    "Headers that must be signed are not: see HeadersNotSigned. Add them to SignedHeaders, or do not send them.");
 }
 
 void
@@ -369,8 +362,7 @@ mismatch(const struct claim *c, str canonical, str text, struct arena *arena, st
 		detail(sig, "CanonicalRequest", canonical);
 		detail(sig, "CanonicalRequestBytes", spaced_hex(arena, canonical));
 	}
-	return err_s3f(S3_SignatureDoesNotMatch, "The request signature we calculated does not match the signature you provided. "
-	    "Check your key and signing method.");
+	return err_s3(S3_SignatureDoesNotMatch);
 }
 
 static err
@@ -488,12 +480,11 @@ sigv4_check(struct signing_cache *cache, const struct sigv4_keys *keys, const st
 		return anonymous_read(head, ret);
 	if (authorization.p != NULL && (ret->presigned || v2)) {
 		detail(ret, "ArgumentName", STR("Authorization"));
-		return err_s3f(S3_InvalidArgument, "Only one auth mechanism allowed; only the X-Amz-Algorithm query parameter, "
-		    "Signature query string parameter or the Authorization header should be specified");
+		return err_s3f(S3_InvalidArgument, "The request is signed twice. Send the Authorization header or the signature in the "
+		    "query, not both.");
 	}
 	if (v2 && !ret->presigned)
-		return err_s3f(S3_InvalidRequest,
-		    "The authorization mechanism you have provided is not supported. Please use " ALGORITHM ".");
+		return err_s3f(S3_InvalidRequest, SIGV4_ONLY);
 	if (ret->presigned)
 		TRY(query_read(head, ret, &c));
 	else

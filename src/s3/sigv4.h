@@ -22,6 +22,8 @@ static inline bool payload_is_chunked(enum payload_mode m) { return m >= PAYLOAD
 
 #define SIGV4_SKEW_MAX_S 900u
 #define SIGV4_EXPIRES_MAX_S 604800u
+/* Amazon's sentence, whole: s3cmd goes on to version 4 if it reads just this, and the AWS CLI looks for its end. */
+#define SIGV4_ONLY "The authorization mechanism you have provided is not supported. Please use AWS4-HMAC-SHA256."
 #define SIGV4_DATE_LEN 16		/* 20130524T000000Z */
 
 /*

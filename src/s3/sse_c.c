@@ -49,13 +49,11 @@ key_decode(str key, str md5, struct sse_key *k)
 	size_t len;
 
 	if (!base64_decode(key, k->key, SSE_KEY_LEN, &len) || len != SSE_KEY_LEN)
-		return err_s3f(S3_InvalidArgument,
-		    "The secret key was invalid for the specified algorithm: AES256 takes 32 bytes in base64.");
+		return err_s3f(S3_InvalidArgument, "The customer key must be the base64 of 32 bytes.");
 	digest_once(DIGEST_MD5, str_n(k->key, SSE_KEY_LEN), k->md5);
 	if (!base64_decode(md5, sent, sizeof(sent), &len) || len != sizeof(sent) ||
 	    !str_eq_secret(str_n(sent, len), str_n(k->md5, sizeof(k->md5))))
-		return err_s3f(S3_InvalidRequest,
-		    "The calculated MD5 hash of the key did not match the hash that was provided.");
+		return err_s3f(S3_InvalidRequest, "The MD5 that came with the customer key is not that of the key.");
 	k->on = true;
 	return ERR_OK;
 }
@@ -88,8 +86,7 @@ sse_key_read(const struct s3_req *rq, enum sse_from from, struct sse_key *ret)
 	if (md5.p == NULL)
 		return err_s3f(S3_InvalidArgument, "Send the MD5 of the customer key in %s.", names[from][2].p);
 	if (!rq->http->tls && !rq->store->sse_c_plain_http && !peer_is_local(rq->http))
-		return err_s3f(S3_InvalidRequest,
-		    "Requests with customer-provided keys must be made over a secure connection.");
+		return err_s3f(S3_InvalidRequest, "A customer key is taken over TLS only. Use https.");
 	k.key = arena_alloc(rq->arena, SSE_KEY_LEN);
 	TRY(key_decode(key, md5, &k));
 	*ret = k;
@@ -135,10 +132,9 @@ sse_c_check(const struct sse_key *k, const struct sse_c *sse)
 	if (!k->on && !sse->on)
 		return ERR_OK;
 	if (!sse->on)
-		return err_s3f(S3_InvalidRequest, "The encryption parameters are not applicable to this object.");
+		return err_s3f(S3_InvalidRequest, "The object is not encrypted with a customer key. Send none.");
 	if (!k->on)
-		return err_s3f(S3_InvalidRequest, "The object was stored using a form of Server Side Encryption. "
-		    "The correct parameters must be provided to retrieve the object.");
+		return err_s3f(S3_InvalidRequest, "The object is encrypted with a customer key. Send the key that it was stored with.");
 	check_value(k, sse->salt, check);
 	if (!str_eq_secret(str_n(check, sizeof(check)), str_n(sse->check, sizeof(sse->check))))
 		return err_s3f(S3_AccessDenied, "The encryption key is not the one that the object was stored with.");

@@ -55,7 +55,8 @@ too_large(struct s3_req *rq, const struct stream_plan *plan, uint64_t size)
 {
 	s3_detail(rq, "ProposedSize", arena_fmt(rq->arena, "%llu", (unsigned long long)size));
 	s3_detail(rq, "MaxSizeAllowed", arena_fmt(rq->arena, "%llu", (unsigned long long)plan->size_max));
-	return err_s3f(S3_EntityTooLarge, "Your proposed upload exceeds the maximum allowed size");
+	return err_s3f(S3_EntityTooLarge, "The upload is larger than the %llu bytes that are taken at once.",
+	    (unsigned long long)plan->size_max);
 }
 
 static bool

@@ -42,7 +42,8 @@ s3_put_bucket_versioning(struct s3_req *rq)
 	if (mfa.p != NULL && !str_eq(mfa, STR("Disabled")))
 		return err_s3f(S3_MalformedXML, "MfaDelete is Enabled or Disabled.");
 	if (status.p == NULL)
-		return err_s3f(S3_IllegalVersioningConfigurationException, "The Versioning element must be specified");
+		return err_s3f(S3_IllegalVersioningConfigurationException,
+		    "A VersioningConfiguration needs a Status: Enabled or Suspended.");
 	if (str_eq(status, STR("Enabled")))
 		to = VERSIONING_ENABLED;
 	else if (str_eq(status, STR("Suspended")))

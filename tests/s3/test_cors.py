@@ -83,7 +83,7 @@ def test_incomplete_preflights(store, page):
 
 def test_without_configuration(store, bucket):
     answer = preflight(store, f"/{bucket}/k", "https://site.example", "GET")
-    assert answer.status == 403 and "CORS is not enabled" in answer.text
+    assert answer.status == 403 and "no CORS rules" in answer.text
     answer = preflight(store, "/t-none-such/k", "https://site.example", "GET")
     assert answer.status == 404 and "NoSuchBucket" in answer.text
 

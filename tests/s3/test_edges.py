@@ -101,4 +101,4 @@ def test_missing_source_is_named(raw, made):
 def test_bad_number_is_named(raw, made):
     answer = raw.call("GET", made, query={"uploads": "", "max-uploads": "many"})
     fails(answer, 400, "InvalidArgument")
-    assert b"Provided max-uploads not an integer" in answer.body
+    assert b"<Message>max-uploads must be a number" in answer.body

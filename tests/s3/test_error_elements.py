@@ -1,4 +1,4 @@
-"""What an error says beside its code: the elements that clients read, with Amazon's names; and what is refused where."""
+"""What an error says beside its code: the elements that clients read, with Amazon's names, and the limit in the message; and what is refused where."""
 import re
 
 import pytest
@@ -56,11 +56,15 @@ ERRORS = [
     ("PUT", "c", {}, {"x-amz-tagging": "&".join(f"k{i}" for i in range(11))}, 400, "BadRequest", {}),
 ]
 
+TOLD = {"InvalidRange": f"{SIZE} bytes", "KeyTooLongError": "1,024 bytes", "MetadataTooLarge": "2 KiB", "BadRequest": "at most 10",
+        "InvalidDigest": "16 bytes", "InvalidStorageClass": "STANDARD, STANDARD_IA"}
+
 
 @pytest.mark.parametrize("method,key,query,headers,status,code,elements", ERRORS, ids=[f"{e[5]}-{i}" for i, e in enumerate(ERRORS)])
 def test_elements(raw, made, method, key, query, headers, status, code, elements):
     answer = raw.call(method, made, key, query=query, headers=headers)
     assert (answer.status, answer.code) == (status, code), answer
+    assert TOLD.get(code, ".") in re.search("<Message>(.*?)</Message>", answer.body.decode())[1], answer.body
     for name, value in elements.items():
         assert re.findall(f"<{name}>(.*?)</{name}>", answer.body.decode()) == [value], (name, answer.body)
     assert re.search(f"<Resource>/{made}" + (f"/{key}" if key else "") + "</Resource>", answer.body.decode()), answer.body

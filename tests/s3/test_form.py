@@ -156,7 +156,7 @@ def test_conditions(store, raw, bucket, conditions, good):
         assert answer.status == 204, answer
     else:
         refused(answer, 403, "AccessDenied")
-        assert b"Invalid according to Policy" in answer.body
+        assert b"condition" in answer.body
         assert raw.call("GET", bucket, "up/k").status == 404
 
 
@@ -165,13 +165,13 @@ def test_another_bucket(store, raw, bucket):
     fields = [("key", "k"), ("bucket", "uploads")]
     refused(post(store, bucket, encode(signed(store, fields, [ANY], bucket=[{"bucket": "uploads"}]))), 403, "AccessDenied")
     answer = refused(post(store, bucket, encode(signed(store, fields[:1], [ANY], bucket=[]))), 403, "AccessDenied")
-    assert b"Extra input fields: bucket" in answer.body and raw.call("GET", bucket, "k").status == 404
+    assert b"no condition for bucket" in answer.body and raw.call("GET", bucket, "k").status == 404
     assert post(store, bucket, encode(signed(store, fields, [ANY], bucket=[{"bucket": bucket}]))).status == 204
 
 
 def test_extra_field(store, bucket):
     answer = refused(post(store, bucket, encode(signed(store, [("key", "k"), ("x-amz-meta-extra", "1")], [ANY]))), 403, "AccessDenied")
-    assert b"Extra input fields: x-amz-meta-extra" in answer.body
+    assert b"no condition for x-amz-meta-extra" in answer.body
 
 
 @pytest.mark.parametrize("size,code", [(4, "EntityTooSmall"), (5, None), (10, None), (11, "EntityTooLarge"), (2 * MIB, "EntityTooLarge")])
@@ -186,7 +186,7 @@ def test_length_range(store, raw, bucket, size, code):
 
 def test_expired(store, bucket):
     answer = refused(post(store, bucket, encode(signed(store, [("key", "k")], [ANY], minutes=-1))), 403, "AccessDenied")
-    assert b"Policy expired" in answer.body
+    assert b"expired" in answer.body
 
 
 def test_signatures(store, bucket):

@@ -225,13 +225,13 @@ def test_empty(s3, bucket):
 @pytest.mark.parametrize("more", [{"list-type": 2}, {}, {"versions": ""}], ids=["v2", "v1", "versions"])
 def test_max_keys(s3, raw, bucket, more):
     put_many(s3, bucket, [f"{i:03}" for i in range(5)])
-    for asked, shown in (("0", "0"), ("1", "1"), ("1000", "1000"), ("1001", "1000"), ("2147483647", "1000"), ("", "1000"), ("-0", "0")):
+    for asked, shown in (("0", "0"), ("1", "1"), ("1000", "1000"), ("1001", "1000"), ("2147483647", "1000"), ("", "1000")):
         answer = raw.call("GET", bucket, query={**more, "max-keys": asked})
         assert answer.status == 200
         root = xml.fromstring(answer.body)
         assert root.findtext(NS + "MaxKeys") == shown
         assert root.findtext(NS + "IsTruncated") == ("true" if shown == "1" else "false")
-    for asked in ("x", "-1", "2147483648", "1.5", " 1", "99999999999999999999"):
+    for asked in ("x", "-0", "-1", "2147483648", "1.5", " 1", "99999999999999999999"):
         answer = raw.call("GET", bucket, query={**more, "max-keys": asked})
         assert (answer.status, answer.code) == (400, "InvalidArgument"), asked
         assert b"<ArgumentName>max-keys</ArgumentName>" in answer.body

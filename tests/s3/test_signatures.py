@@ -206,7 +206,7 @@ def test_query_faults(store, place, fault):
     how, change, status, code = QUERY_FAULTS[fault]
     answer = shaped(get(store, place, **how).presign(**change).send(), status, code)
     if fault == "expired":
-        assert answer.element("Message") == "Request has expired"
+        assert "expired" in answer.element("Message")
         assert answer.element("X-Amz-Expires") == "60"
         assert answer.element("Expires") < answer.element("ServerTime")
 
@@ -222,7 +222,9 @@ def test_presigned_requests_changed_on_the_way(store, place):
     request = get(store, place).set("Range", "bytes=0-1").presign()
     shaped(request.set("Range", "bytes=1-2").send(), 403, "SignatureDoesNotMatch")
     request = Request(store, "GET", f"/{place}/there", query=f"AWSAccessKeyId={store.key}&Signature=x&Expires=9999999999")
-    shaped(request.send(), 400, "InvalidRequest")
+    answer = shaped(request.send(), 400, "InvalidRequest")
+    # s3cmd compares this sentence, and then signs as it says
+    assert answer.element("Message") == "The authorization mechanism you have provided is not supported. Please use AWS4-HMAC-SHA256."
 
 
 def test_framing_cannot_be_smuggled_around_the_signature(store, place):
