@@ -89,6 +89,14 @@ def measure(build, method, requests):
         return sum(counts.values()) / requests, {f: n / requests for f, n in counts.items()}
 
 
+def program(*command):
+    """Instructions of a program from its beginning to its end."""
+    with tempfile.NamedTemporaryFile(prefix="caisson-instructions-") as out:
+        subprocess.run(["valgrind", "--quiet", "--tool=callgrind", f"--callgrind-out-file={out.name}", *command], check=True,
+                       stdout=subprocess.DEVNULL)
+        return int(re.search(r"^summary: (\d+)", out.read().decode(), re.M).group(1))
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("method", choices=["GET", "HEAD", "PUT"])

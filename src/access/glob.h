@@ -9,6 +9,9 @@
 #include "base/arena.h"
 #include "base/str.h"
 
+/* Longer texts match nothing but a plain text and a prefix. No request can bring one: its head is shorter. */
+#define GLOB_TEXT_MAX 32768u
+
 struct glob {
 	str text;		/* with GLOB_RUN and GLOB_ONE; without the last star of a prefix */
 	enum glob_kind { GLOB_EXACT, GLOB_PREFIX, GLOB_ANY } kind;
