@@ -79,8 +79,7 @@ add_prefix(struct lister *l, str p)
 
 	if (row == NULL)
 		return;
-	row->is_prefix = true;
-	row->prefix = arena_str(l->arena, p);
+	*row = (struct list_row){ .is_prefix = true, .prefix = arena_str(l->arena, p) };
 	behind = row_behind(row_prefix(l->kind, p));
 	kv_iter_seek(l->it, row_str(&behind));
 }
@@ -92,8 +91,7 @@ add_object(struct lister *l, str raw, const struct object *o, bool is_latest)
 
 	if (row == NULL)
 		return;
-	row->is_latest = is_latest;
-	row->object = *o;
+	*row = (struct list_row){ .is_latest = is_latest, .object = *o };
 	row->object.key = arena_str(l->arena, current_key(l));
 	row->object.etag = keep(l, raw, o->etag);
 	row->object.owner_org = keep_owner(l, o->owner_org);
@@ -206,7 +204,7 @@ list_upload(struct lister *l)
 	u.key = arena_str(l->arena, current_key(l));
 	u.owner_org = keep_owner(l, u.owner_org);
 	u.initiator = keep(l, raw, u.initiator);
-	row->upload = u;
+	*row = (struct list_row){ .upload = u };
 	kv_iter_next(l->it);
 	return ERR_OK;
 }
@@ -265,7 +263,7 @@ catalog_list(struct catalog *c, const struct bucket *b, const struct list_query 
 	if (str_cmp(row_str(&first), row_str(&l.end)) >= 0)
 		return ERR_OK;
 	scan_end = q->what == LIST_VERSIONS ? row_behind(row_kind_from(ROW_VERSION)) : l.end;
-	l.page.row = arena_try(a, arena_mul(q->max, sizeof(*l.page.row)));
+	l.page.row = arena_room(a, arena_mul(q->max, sizeof(*l.page.row)));	/* not zeroed: most pages fill little of it */
 	if (l.page.row == NULL)
 		return err_errno(ENOMEM, "a page of %u rows", q->max);
 	TRY((q->once ? kv_scan_once : kv_scan)(c->kv, b->space, row_str(&first), row_str(&scan_end), &l.it));

@@ -77,12 +77,14 @@ set_tables(rocksdb_options_t *o, rocksdb_cache_t *cache, rocksdb_filterpolicy_t 
 	rocksdb_block_based_table_options_t *t = rocksdb_block_based_options_create();
 
 	rocksdb_block_based_options_set_block_cache(t, cache);
-	rocksdb_block_based_options_set_block_size(t, 8 << 10);
+	/* Small: a listing of common prefixes reads a block for each, and what it comes back to shall still be in the cache. */
+	rocksdb_block_based_options_set_block_size(t, 4 << 10);
+	rocksdb_block_based_options_set_block_restart_interval(t, 8);
 	rocksdb_block_based_options_set_format_version(t, 5);
 	/* In parts: all of it may be larger than a shard of a small cache, and would be read and unpacked for each look-up. */
 	rocksdb_block_based_options_set_index_type(t, rocksdb_block_based_table_index_type_two_level_index_search);
 	rocksdb_block_based_options_set_partition_filters(t, filters != NULL);
-	rocksdb_block_based_options_set_metadata_block_size(t, 4 << 10);
+	rocksdb_block_based_options_set_metadata_block_size(t, 16 << 10);	/* iterators keep a part: the longer, the fewer look-ups */
 	if (filters != NULL)
 		rocksdb_block_based_options_set_filter_policy(t, filters);
 	rocksdb_block_based_options_set_cache_index_and_filter_blocks(t, 1);
