@@ -1,7 +1,8 @@
 """Kill the store at each crash point (src/tbl/crash.h), the first time, the second, ...; and once more while it recovers.
 
     tests/crash/points.py [--times N] [--seed S] [--build build]
-    tests/crash/points.py --pairs [--minutes M]         each point, and then each other one while it recovers: some five hundred pairs
+    tests/crash/points.py --pairs [--minutes M] [--from N]         each point, and then each, itself too, while it recovers: 576 pairs;
+                                                                   ended early, it says at which N to go on
 
 A new store is killed at the Nth time that it comes to the point, from its first start on. It is started again, in every second run with a
 further point armed, and compared with what the clients were told. A point that no run reaches is a fault: then nothing shows that it is safe.
@@ -31,6 +32,8 @@ FLAGS = ["--reap-grace", "0", "--reap-interval", "100", "--sweep-interval", "100
 ORDER = ["put", "put", "put", "put", *[k for k in KINDS if k not in ("put", "race")], "delete", "version_put", "backup"]
 SIZES = [100, 20000, 600000, 1 << 20]
 WAIT = 12			# seconds for a store to come to its point
+# What a kill leaves without an owner is met by the sweep only after the next start.
+LEADS_TO = {"sweep_judged": "blob_committed"}
 
 
 def points():
@@ -67,7 +70,7 @@ class Run:
         self.before, self.shared, self.store = {}, Shared(0), None
         self.shared.may_break = True
 
-    def armed(self, point, nth, nth_only=True):
+    def armed(self, point, nth):
         """Start and work until the store is dead. True: it came to its point."""
         environment = {"CAISSON_CRASH_AT": f"{point}:{nth}"}
         try:
@@ -94,7 +97,6 @@ class Run:
         for worker in workers:
             worker.stopping = True
             worker.join(60)
-            worker.pairs = worker.pairs if nth_only else []		# others may have come after
         self.before = {w.number: w for w in workers}
         return died
 
@@ -151,37 +153,43 @@ def damage(build, data):
     return [line for line in lines if line.startswith("damage")] if code else []
 
 
-def one(build, seed, point, nth, further, total):
-    """False: the store never came to the point so often."""
-    run = Run(build, seed)
+def chain(point):
+    """The kills that bring a store to this point, and at it."""
+    return [LEADS_TO[point], point] if point in LEADS_TO else [point]
+
+
+def one(build, seed, kills, total):
+    """Killed at each (point, nth) in turn. How many of them the store came to."""
+    run, reached, killed = Run(build, seed), 0, []
     try:
-        reached = run.armed(point, nth)
-        total["kills"] += reached
-        if reached and further:
-            total["pairs"] += run.armed(further, 1, False)
+        for point, nth in kills:
+            if not run.armed(point, nth):
+                break
+            killed.append(f"{point}:{nth}")
+            reached += 1
         faults = run.verdict()
     except (AssertionError, RuntimeError, OSError) as broken:
-        reached, faults = True, [str(broken)]
+        faults = [str(broken)]
     finally:
         run.close()
-    label = f"{point}:{nth}" + (f", then {further}" if further else "")
-    total["faults"] += [f"killed at {label}: {fault}" for fault in faults]
+    total["kills"] += reached
+    total["pairs"] += reached > 1
+    total["faults"] += [f"killed at {', then '.join(killed)}: {fault}" for fault in faults]
     return reached
 
 
-def campaign(build, seed, times=(1, 2, 5), pairs=True, report=print, only=None):
+def campaign(build, seed, times=(1, 2, 5), report=print, only=None):
     """Returns {kills, pairs, faults}. Each point at each of the times; a further one follows in every second run."""
     chance, names = random.Random(seed), points()
     total = {"kills": 0, "pairs": 0, "faults": []}
-    # What a kill leaves without an owner is met by the sweep only after the next start.
-    leads_to = {"sweep_judged": "blob_committed"}
     for point in only or names:
         for turn, nth in enumerate(times):
-            further = chance.choice(names) if pairs and turn % 2 else None
-            first, then = (leads_to[point], point) if point in leads_to else (point, further)
-            before = total["pairs"]
-            reached = one(build, f"{seed}-{turn}", first, nth, then, total)
-            if turn == 0 and (not reached or (point in leads_to and total["pairs"] == before)):
+            path = chain(point)
+            kills = [(p, nth if n == 0 else 1) for n, p in enumerate(path)]
+            if turn % 2 and len(kills) == 1:
+                kills.append((chance.choice(names), 1))
+            reached = one(build, f"{seed}-{turn}", kills, total)
+            if turn == 0 and reached < len(path):
                 total["faults"].append(f"{point} is never reached")
             if not reached or total["faults"]:
                 break
@@ -191,18 +199,21 @@ def campaign(build, seed, times=(1, 2, 5), pairs=True, report=print, only=None):
     return total
 
 
-def matrix(build, seed, minutes, report=print):
-    """Every pair of points, in an order that the seed gives, as far as the time goes. Returns {kills, pairs, runs, faults}."""
+def matrix(build, seed, minutes, begin=0, report=print):
+    """Every pair of points, in an order that the seed gives, from the begin-th on, as far as the time goes. A pair that is not reached is a
+    fault too. Returns {kills, pairs, next, all, faults}."""
     todo, end = list(itertools.product(points(), points())), time.monotonic() + 60 * minutes
-    total = {"kills": 0, "pairs": 0, "runs": 0, "faults": []}
+    total = {"kills": 0, "pairs": 0, "next": begin, "all": len(todo), "faults": []}
     random.Random(seed).shuffle(todo)
-    for first, further in todo:
+    for first, further in todo[begin:]:
         if total["faults"] or time.monotonic() > end:
             break
-        one(build, f"{seed}-{first}-{further}", first, 1, further, total)
-        total["runs"] += 1
-        if total["runs"] % 20 == 0:
-            report(f"{total['runs']} of {len(todo)}: {total['kills']} kills, {total['pairs']} of them followed by another", flush=True)
+        kills = [(point, 1) for point in chain(first) + chain(further)]
+        if one(build, f"{seed}-{first}-{further}", kills, total) < len(kills) and not total["faults"]:
+            total["faults"].append(f"{further} after {first} is not reached")
+        total["next"] += 1
+        if total["next"] % 20 == 0:
+            report(f"{total['next']} of {len(todo)} pairs, {total['kills']} kills", flush=True)
     return total
 
 
@@ -211,14 +222,17 @@ def main():
     parser.add_argument("--times", type=int, default=20, help="kill at the first to the Nth time")
     parser.add_argument("--pairs", action="store_true", help="each point followed by each other")
     parser.add_argument("--minutes", type=float, default=600, help="of pairs")
+    parser.add_argument("--from", type=int, default=0, dest="begin", help="pairs: leave out so many, which another run has made")
     parser.add_argument("--only", help="these points, by comma")
     parser.add_argument("--seed", default="1")
     parser.add_argument("--build", default="build")
     arguments = parser.parse_args()
-    total = (matrix(arguments.build, arguments.seed, arguments.minutes) if arguments.pairs else
+    total = (matrix(arguments.build, arguments.seed, arguments.minutes, arguments.begin) if arguments.pairs else
              campaign(arguments.build, arguments.seed, range(1, arguments.times + 1),
                       only=arguments.only.split(",") if arguments.only else None))
     print("\n".join(total["faults"][:10]))
+    if arguments.pairs:
+        print(f"pairs {arguments.begin} to {total['next']} of {total['all']}; to go on: --pairs --from {total['next']} --seed {arguments.seed}")
     print(f"{total['kills']} kills, {total['pairs']} of them followed by another, {len(total['faults'])} faults, seed {arguments.seed}")
     print(f"{len(points()) - bool(total['faults'])} passed, {int(bool(total['faults']))} failed")
     return 1 if total["faults"] else 0

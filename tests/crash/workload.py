@@ -106,7 +106,7 @@ class Worker(threading.Thread):
         self.shared, self.kinds = shared, kinds
         self.may_be, self.versions, self.short_lived, self.policies, self.keys_made = {}, {}, {}, {}, {}
         self.revoked, self.buckets = [], {}
-        self.pairs = []			# renames in doubt: (source, target, states before, what moved)
+        self.pairs = []			# renames in doubt, their names untouched since: (source, target, states before, what moved)
         self.pending = {}		# versioned key -> (kind, what) of an operation in doubt
         self.done = 0
         self.stopping = False
@@ -115,7 +115,7 @@ class Worker(threading.Thread):
 
     def continue_from(self, before):
         """Another worker's keys as the last verdict found them."""
-        for what in ("may_be", "versions", "pending", "short_lived", "buckets", "policies", "keys_made", "revoked"):
+        for what in ("may_be", "pairs", "versions", "pending", "short_lived", "buckets", "policies", "keys_made", "revoked"):
             setattr(self, what, getattr(before, what))
 
     def names(self):
@@ -166,14 +166,17 @@ class Worker(threading.Thread):
     def ask(self, *call, ok=(200,), **more):
         return self.answer(call, self.client.call(*call, **more), ok)
 
-    def attempt(self, changes, *call, ok=(200, 204), **more):
-        """A change: its outcome is in doubt until the answer is here. changes: key -> new state."""
+    def attempt(self, changes, *call, ok=(200, 204), pair=None, **more):
+        """A change: its outcome is in doubt until the answer is here. changes: key -> new state. pair: the row of self.pairs, of a rename."""
+        self.pairs = [p for p in self.pairs if not changes.keys() & p[:2]] + ([pair] if pair else [])
         before = {key: self.may(key) for key in changes}
         for key, new in changes.items():
             self.may_be[key] = before[key] + [s for s in [new] if s not in before[key]]
         answer = self.ask(*call, ok=ok, **more)
         for key, new in changes.items():
             self.may_be[key] = [new]
+        if pair:
+            self.pairs.remove(pair)
         return answer
 
     def fresh(self, size=None):
@@ -228,9 +231,8 @@ class Worker(threading.Thread):
         if not self.sure(key) or len(self.may(to)) != 1:
             return self.put(key)
         moved = self.may(key)[0]
-        self.pairs.append((key, to, (moved, self.may(to)[0]), moved))
-        self.attempt({key: GONE, to: moved}, "PUT", self.bucket, to, query={"renameObject": ""}, headers={"x-amz-rename-source": key})
-        self.pairs.pop()
+        self.attempt({key: GONE, to: moved}, "PUT", self.bucket, to, query={"renameObject": ""}, headers={"x-amz-rename-source": key},
+                     pair=(key, to, (moved, self.may(to)[0]), moved))
 
     def tag(self, key):
         if not self.sure(key):

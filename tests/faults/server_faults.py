@@ -74,7 +74,6 @@ class Run:
             worker.start()
         for worker in self.workers:
             worker.join(120)
-            worker.pairs = []
 
     def ready(self, seconds=25):
         end = time.monotonic() + seconds
