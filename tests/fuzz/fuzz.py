@@ -5,11 +5,13 @@
 
 Inputs that reach new code go to build-fuzz/corpus, from run to run, and are minimized after a long one; --keep takes into tests/fuzz/corpus
 what reaches code that nothing there reaches. What crashes goes to build-fuzz/findings, and from there into tests/fuzz/corpus as a regression.
+The dictionary of a target is made of what its sources and tables (those named in the comment at its head) have between quotes.
 --record adds each target's processor time and executions to the sums in a table.
 The last line is "N passed, N failed".
 """
 import argparse
 import concurrent.futures
+import glob
 import os
 import re
 import shutil
@@ -36,20 +38,35 @@ def targets():
     return sorted(n[5:-2] for n in os.listdir(os.path.join(TOP, "tests/fuzz")) if re.fullmatch(r"fuzz_\w+\.c", n))
 
 
+def words(name):
+    """What the sources of a target compare with."""
+    with open(os.path.join(TOP, "tests/fuzz", f"fuzz_{name}.c")) as source:
+        comment = source.read().split("*/")[0]
+    found = set()
+    for pattern in re.findall(r"\b\w+/[\w*]+\.[ch]\b", comment):
+        for path in glob.glob(os.path.join(TOP, "src", pattern)):
+            with open(path) as source:
+                text = source.read()
+            found.update(re.findall(r'"((?:[^"\\\n%]|\\x[0-9a-f]{2}){2,40})"', text))
+            if pattern.startswith("tbl/"):
+                found.update(re.findall(r"^[A-Z_]+\((?:\w+, )?(\w+)", text, re.M))
+    return sorted(found)
+
+
 class Target:
     def __init__(self, name):
         self.name, self.program = name, os.path.join(BUILD, "tests/fuzz", "fuzz_" + name)
         self.grown, self.kept = os.path.join(BUILD, "corpus", name), os.path.join(TOP, "tests/fuzz/corpus", name)
-        self.dictionary = os.path.join(TOP, "tests/fuzz/dict", name)
+        self.dictionary = os.path.join(BUILD, name + ".dict")
         self.seconds, self.executed, self.edges = 0.0, 0, 0
         for folder in (self.grown, self.kept, os.path.join(BUILD, "findings")):
             os.makedirs(folder, exist_ok=True)
+        with open(self.dictionary, "w") as out:
+            out.writelines(f'"{word}"\n' for word in words(name))
 
     def run(self, *flags):
         """(exit code, its processor time, what it printed)"""
-        command = [self.program, *LIMITS, f"-artifact_prefix={BUILD}/findings/{self.name}-", *flags]
-        if os.path.exists(self.dictionary):
-            command.insert(1, f"-dict={self.dictionary}")
+        command = [self.program, *LIMITS, f"-dict={self.dictionary}", f"-artifact_prefix={BUILD}/findings/{self.name}-", *flags]
         log = os.path.join(BUILD, self.name + ".log")
         with open(log, "w") as out:
             running = subprocess.Popen(command, stdout=out, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, env=ENVIRONMENT)

@@ -1,4 +1,4 @@
-/* http/head.c and s3/route.c: any bytes as a request head. */
+/* http/head*.c, s3/route.c, tbl/operations.h: any bytes as a request head. */
 #include "fuzz.h"
 
 #include "s3/route.h"

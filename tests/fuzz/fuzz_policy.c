@@ -1,5 +1,5 @@
 /*
- * access/policy*.c: any bytes as a bucket policy; what compiles is asked some questions.
+ * access/policy*.c, tbl/condition_*.h, tbl/actions.h: any bytes as a bucket policy; what compiles is asked some questions.
  *
  * Claims: refusals are S3_MalformedPolicy with a message; the answer does not depend on when it is asked; a Deny comes from a Deny.
  */

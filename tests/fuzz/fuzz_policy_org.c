@@ -1,4 +1,4 @@
-/* access/policy_org.c: any bytes as an organization policy; what compiles is asked some questions. */
+/* access/policy_org.c, tbl/actions.h: any bytes as an organization policy; what compiles is asked some questions. */
 #include "fuzz.h"
 
 #include "access/policy.h"
