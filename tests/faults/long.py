@@ -26,7 +26,7 @@ CAMPAIGNS = {
     "index-states": lambda build, seed: engine_cuts.short(build, seed, runs=3, driver=INDEX),
     "index-calls": lambda build, seed: engine_faults.campaign(build, seed, driver=INDEX),
     "server-cuts": lambda build, seed: server_cuts.campaign(build, seed, runs=5, cuts=60),
-    "server-calls": server_faults.campaign,
+    "server-calls": functools.partial(server_faults.campaign, report=print),
 }
 
 
@@ -38,10 +38,11 @@ def main():
     parser.add_argument("--only", choices=CAMPAIGNS, help="this one alone")
     parser.add_argument("--calls", help="server-calls: only these, by comma")
     parser.add_argument("--growth", type=float, default=1.5, help="server-calls: of N from one to the next; 1: each N, until none is left")
+    parser.add_argument("--steps", type=int, default=server_faults.STEPS, help="server-calls: operations of each client")
     parser.add_argument("--json", help="write the summary here")
     arguments = parser.parse_args()
     build, end, turn = os.path.abspath(arguments.build), time.monotonic() + 60 * arguments.minutes, 0
-    CAMPAIGNS["server-calls"] = functools.partial(server_faults.campaign, growth=arguments.growth)
+    CAMPAIGNS["server-calls"] = functools.partial(CAMPAIGNS["server-calls"], growth=arguments.growth, steps=arguments.steps)
     if arguments.calls:
         server_faults.FAULTS = {c: e for c, e in server_faults.FAULTS.items() if c in arguments.calls.split(",")}
     chosen = {n: c for n, c in CAMPAIGNS.items() if arguments.only in (None, n)}

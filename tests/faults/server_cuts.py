@@ -33,7 +33,7 @@ class Event:
 
 class Recorder(Sequence):
     def start(self):
-        self.events, self.at = {}, 0
+        self.events, self.renames, self.at = {}, [], 0
         super().start()
 
     def choose(self):
@@ -42,11 +42,13 @@ class Recorder(Sequence):
             self.stopping = True
         return KINDS[self.at % len(KINDS)]
 
-    def attempt(self, changes, *call, **more):
+    def attempt(self, changes, *call, pair=None, **more):
         now = [Event(state, os.path.getsize(self.log)) for state in changes.values()]
         for key, event in zip(changes, now):
             self.events.setdefault(key, []).append(event)
-        answer = super().attempt(changes, *call, **more)
+        if pair:
+            self.renames.append((now, pair))
+        answer = super().attempt(changes, *call, pair=pair, **more)
         for event in now:
             event.end = os.path.getsize(self.log)
         return answer
@@ -60,6 +62,12 @@ class Recorder(Sequence):
                 may.append(event.state)
         return may
 
+    def under_way(self, length):
+        """The renames whose names nothing else has touched, as far as the log went."""
+        for (event, _), pair in self.renames:
+            if event.begin <= length and all(e.begin <= event.begin or e.begin > length for key in pair[:2] for e in self.events[key]):
+                yield pair
+
 
 def judge(build, top, workers, length):
     """Faults of a server on this disk."""
@@ -71,11 +79,16 @@ def judge(build, top, workers, length):
     try:
         verdict = Verdict(store, BUCKET)
         for worker in workers:
+            there = {}
             for key in worker.names():
                 found = verdict.check(key, lambda: [verdict.look(key)])
+                there[key] = found[0] if found else GONE
                 may = worker.allowed(key, length)
                 if found and found[0] not in may:
                     verdict.say(f"{key}: found {found[0]}, but it may only be one of {may}")
+            for source, target, before, moved in worker.under_way(length):
+                if (there[source], there[target]) not in (before, (GONE, moved)):
+                    verdict.say(f"rename {source} to {target}: neither done nor undone: {there[source]}, {there[target]}")
         verdict.client.close()
         code = store.stop()
         return faults + verdict.faults + ([f"exit code {code}"] if code else [])

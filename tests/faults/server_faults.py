@@ -25,6 +25,7 @@ from workload import Shared, make_buckets  # noqa: E402
 
 BUCKET = "faulty"
 STEPS = 40			# of each client
+MISSES = 3			# runs in a row without an Nth call, after which none is left: the Nth runs differ, each by its seed
 FAULTS = {**shim.FAULTS, "open": [*shim.FAULTS["open"], "EMFILE"]}	# connections need descriptors too
 
 
@@ -60,7 +61,7 @@ class Run:
             return False
         return True
 
-    def work(self, seed):
+    def work(self, seed, steps):
         """The fault is armed. Whatever breaks off or is refused is in doubt; anything else that is wrong is a fault."""
         if not self.start():
             return
@@ -70,7 +71,7 @@ class Run:
             return			# nothing to lose yet
         self.workers = [Patient(self.store, BUCKET, n, f"{seed}-{n}", self.shared) for n in range(2)]
         for worker in self.workers:
-            worker.steps, worker.backups = STEPS, self.data + "-backups"
+            worker.steps, worker.backups = steps, self.data + "-backups"
             worker.start()
         for worker in self.workers:
             worker.join(120)
@@ -115,7 +116,7 @@ class Run:
         shutil.rmtree(self.top, ignore_errors=True)
 
 
-def one(build, seed, call, error, nth, forever, total):
+def one(build, seed, call, error, nth, forever, total, steps=STEPS):
     """False: the work was through before the Nth call."""
     run = Run(build)
     label = f"{call} {nth}{' and on' if forever else ''}: {error}"
@@ -123,7 +124,7 @@ def one(build, seed, call, error, nth, forever, total):
         run.control.arm(call, error, nth, forever)
         if error in HARMLESS:
             run.shared.may_fail, run.shared.may_break = (), False
-        run.work(seed)
+        run.work(seed, steps)
         hit = run.control.hit()
         run.control.calm()
         run.verdict()
@@ -147,16 +148,19 @@ def cases():
                     yield call, error, forever
 
 
-def campaign(build, seed, growth=1.5, share=(0, 1)):
+def campaign(build, seed, growth=1.5, share=(0, 1), steps=STEPS, report=None):
     """N grows by the factor, from a random beginning. share: (n, of so many) of the cases. Returns {runs, hits, operations, faults}."""
     chance = random.Random(seed)
     total = {"runs": 0, "hits": 0, "operations": 0, "faults": []}
     for number, (call, error, forever) in enumerate(cases()):
-        nth = chance.randrange(max(1, int(growth))) + 1
+        nth, misses = chance.randrange(max(1, int(growth))) + 1, 0
         if number % share[1] != share[0]:
             continue
-        while one(build, f"{seed}-{nth}", call, error, nth, forever, total) and not total["faults"]:
+        while misses < (MISSES if growth == 1 else 1) and not total["faults"]:
+            misses = 0 if one(build, f"{seed}-{nth}", call, error, nth, forever, total, steps) else misses + 1
             nth = max(nth + 1, int(nth * growth))
+        if report:
+            report(f"{call}{' and on' if forever else ''}: {error}: to the {nth - 1}th, {total['runs']} runs, {len(total['faults'])} faults", flush=True)
         if total["faults"]:
             break
     return total

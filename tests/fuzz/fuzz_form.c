@@ -25,7 +25,9 @@ drip_read(void *ctx, void *p, size_t max, size_t *ret_len)
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	static struct pair fields[] = { { STR("key"), STR("a/b") }, { STR("Content-Type"), STR("text/a, text/b") }, { STR("x-ignore-a"), STR("") } };
+	static struct pair fields[] = {
+		{ STR("key"), STR("a/b") }, { STR("Content-Type"), STR("text/a, text/b") }, { STR("x-ignore-a"), STR("") },
+	};
 	struct arena *a = fuzz_arena();
 	struct drip d = { fuzz_copy(a, data, size), size > 0 ? 1 + data[0] * 16u : 1 };
 	AUTO(form_data_close) struct form_data *f = form_data_open((struct byte_source){ &d, drip_read, UINT64_MAX }, STR("b"));
