@@ -1,7 +1,8 @@
 """Clients that behave badly, thousands in one process: python crowd.py JSON
 
-The JSON says where the store is, which manners how many of the crowd have, and what they need. It prints "there" when everyone has
-done what it came for once, and counts as JSON when its input ends. Manners are coroutines below; each runs again when it is over.
+The JSON says where the store is, which manners how many of the crowd have, and what they need. It prints how many are still to come, as
+they come, "there" when everyone has done what it came for once, and counts as JSON when its input ends. Manners are coroutines below; each
+runs again when it is over.
 """
 import asyncio
 import json
@@ -25,6 +26,8 @@ class Crowd:
         self.counts, self.waiting = {}, sum(plan["crowd"].values())
         self.chance = random.Random(plan.get("seed", 1))
         self.heads = {}
+        # So many shake hands at once, that each is through in time however slow this process is.
+        self.door, self.context = asyncio.Semaphore(50), unverified()
 
     def count(self, what):
         self.counts[what] = self.counts.get(what, 0) + 1
@@ -57,6 +60,13 @@ class Crowd:
             raise
         return s
 
+    async def shake_hands(self, s):
+        try:
+            return await asyncio.open_connection(sock=s.dup(), ssl=self.context, server_hostname="localhost", limit=65536)
+        except BaseException:
+            s.close()
+            raise
+
     async def until_closed(self, s):
         while await self.loop.sock_recv(s, 65536):
             pass
@@ -70,9 +80,9 @@ class Crowd:
         there()
         await self.until_closed(s)
 
-    async def idle_tls(self, s, there):
+    async def idle_tls(self, streams, there):
         """The same, encrypted."""
-        reader, writer = await asyncio.open_connection(sock=s.dup(), ssl=unverified(), server_hostname="localhost", limit=65536)
+        reader, writer = streams
         writer.write(self.head("GET", "/"))
         await reader.read(65536)
         there()
@@ -152,9 +162,11 @@ class Crowd:
         await asyncio.sleep(self.chance.uniform(0, self.plan.get("arrive", 3)))
         while True:
             try:
-                s = await self.dial(number, 4096 if manner == "sip" else None)
+                async with self.door:
+                    s = await self.dial(number, 4096 if manner == "sip" else None)
+                    peer = await self.shake_hands(s) if manner == "idle_tls" else s
                 with s:
-                    await getattr(self, manner)(s, there)
+                    await getattr(self, manner)(peer, there)
                 self.count(manner)
             except OSError as fault:        # the server has had enough
                 self.count(f"{manner}: {type(fault).__name__}")
@@ -166,7 +178,11 @@ class Crowd:
             for _ in range(many):
                 tasks.append(self.loop.create_task(self.one(manner, number)))
                 number += 1
+        said = None
         while self.waiting > 0:
+            if said != self.waiting:
+                said = self.waiting
+                print(said, flush=True)
             await asyncio.sleep(0.05)
         print("there", flush=True)
         reader = asyncio.StreamReader()
