@@ -3,7 +3,8 @@
  *
  * First a checkpoint of the index: one instant of all buckets. Then every blob that its records need. Blobs never change, and the reaper
  * frees none between the checkpoint and the last copy, so what the checkpoint names is there; writes and deletes go on meanwhile.
- * At last sets beyond those to be kept go, and the blobs that no set needs any more.
+ * At last sets beyond those to be kept go, and the blobs that no set needs any more. Those of a backup that was cut off go before the next
+ * one copies: what both need is not copied again, and however often it is cut off, the directory does not grow.
  */
 #include "job/backup.h"
 
@@ -32,6 +33,7 @@ struct backup {
 	struct arena *arena;
 	str dir, blobs_dir, partial, final;
 	int lock;
+	unsigned cut_off;		/* earlier ones that did not come to their end */
 	struct backup_set set;
 	struct index index;
 	struct blob_copy *copy;
@@ -132,45 +134,6 @@ copy_blobs(struct backup *b)
 	return job_stopping(b->job) ? err_errno(ECANCELED, "the store is being stopped") : ERR_OK;
 }
 
-/* ---- the set ---- */
-
-/* Nothing that the checkpoint names may be freed until it is copied. */
-static err
-checkpoint_and_copy(struct backup *b)
-{
-	if (mkdir(b->partial.p, 0700) != 0)
-		return err_errno(errno, "make %s", b->partial.p);
-	TRY(backup_files_copy(b->job->options->data_dir, b->partial, b->arena));
-	b->set.made_ms = clock_wall_ms();
-	TRY(kv_checkpoint(catalog_kv(b->job->options->catalog), arena_fmt(b->arena, "%.*s/index", STR_FMT(b->partial)).p));
-	TRY(backup_key_copy(b->job->options->data_dir, b->partial, b->arena));
-	CRASH_POINT(backup_checkpointed);
-	TRY(index_open(b->partial, b->arena, &b->index));
-	return copy_blobs(b);
-}
-
-static err
-make_set(struct backup *b)
-{
-	err_v e;
-
-	if (!job_deletions_hold(b->job))
-		return err_errno(ECANCELED, "the store is being stopped");
-	e = checkpoint_and_copy(b);
-	job_deletions_release(b->job);
-	TRY(e);
-	TRY(blob_copy_end(&b->copy));
-	CRASH_POINT(backup_copied);
-	b->set.blobs = atomic_load(&b->blobs);
-	b->set.missing = atomic_load(&b->missing);
-	TRY(backup_manifest_write(b->partial, &b->set, b->arena));
-	TRY(file_flush_parent(arena_fmt(b->arena, "%.*s/manifest", STR_FMT(b->partial)).p));
-	index_close(&b->index);
-	TRY(file_rename(b->partial.p, b->final.p));
-	CRASH_POINT(backup_named);
-	return ERR_OK;
-}
-
 /* ---- what is not kept ---- */
 
 struct prune {
@@ -227,9 +190,69 @@ prune(struct backup *b, const str *set, unsigned n)
 	return e;
 }
 
-/* cut: an earlier one was cut off, and may have left blobs that no set needs. */
+/* What a cut-off backup copied, and neither the sets nor the one that is being made need. The new set counts even if this fails. */
+static void
+prune_cut_off(struct backup *b)
+{
+	unsigned n;
+	str *set, *all;
+	err_v e = backup_dir_sets(b->dir, b->arena, &set, &n);
+
+	if (err_ok(e)) {
+		all = ARENA_ARRAY(b->arena, str, n + 1);
+		for (unsigned i = 0; i < n; i++)
+			all[i] = set[i];
+		all[n] = arena_fmt(b->arena, "%.*s.partial", STR_FMT(b->set.name));
+		e = prune(b, all, n + 1);
+	}
+	if (!err_ok(e))
+		job_failed(b->job, "free what a backup that was cut off copied", e);
+}
+
+/* ---- the set ---- */
+
+/* Nothing that the checkpoint names may be freed until it is copied. */
 static err
-remove_old(struct backup *b, bool cut)
+checkpoint_and_copy(struct backup *b)
+{
+	if (mkdir(b->partial.p, 0700) != 0)
+		return err_errno(errno, "make %s", b->partial.p);
+	TRY(backup_files_copy(b->job->options->data_dir, b->partial, b->arena));
+	b->set.made_ms = clock_wall_ms();
+	TRY(kv_checkpoint(catalog_kv(b->job->options->catalog), arena_fmt(b->arena, "%.*s/index", STR_FMT(b->partial)).p));
+	TRY(backup_key_copy(b->job->options->data_dir, b->partial, b->arena));
+	CRASH_POINT(backup_checkpointed);
+	if (b->cut_off > 0)
+		prune_cut_off(b);
+	TRY(index_open(b->partial, b->arena, &b->index));
+	return copy_blobs(b);
+}
+
+static err
+make_set(struct backup *b)
+{
+	err_v e;
+
+	if (!job_deletions_hold(b->job))
+		return err_errno(ECANCELED, "the store is being stopped");
+	e = checkpoint_and_copy(b);
+	job_deletions_release(b->job);
+	TRY(e);
+	TRY(blob_copy_end(&b->copy));
+	CRASH_POINT(backup_copied);
+	b->set.blobs = atomic_load(&b->blobs);
+	b->set.missing = atomic_load(&b->missing);
+	TRY(backup_manifest_write(b->partial, &b->set, b->arena));
+	TRY(file_flush_parent(arena_fmt(b->arena, "%.*s/manifest", STR_FMT(b->partial)).p));
+	index_close(&b->index);
+	TRY(file_rename(b->partial.p, b->final.p));
+	CRASH_POINT(backup_named);
+	return ERR_OK;
+}
+
+/* Their names stay until their blobs are gone: if that is cut off, whoever comes next sees that there is something to be pruned. */
+static err
+remove_old(struct backup *b)
 {
 	unsigned n, gone, keep = b->order.keep, drop;
 	str *set;
@@ -241,10 +264,12 @@ remove_old(struct backup *b, bool cut)
 
 		TRY(file_rename(path.p, arena_fmt(b->arena, "%s.partial", path.p).p));
 	}
-	if (drop == 0 && !cut)
+	if (drop == 0)
 		return ERR_OK;
-	TRY(backup_dir_clean(b->dir, b->arena, &gone));
-	return prune(b, set + drop, n - drop);
+	TRY(prune(b, set + drop, n - drop));
+	if (job_stopping(b->job))
+		return ERR_OK;
+	return backup_dir_clean(b->dir, b->arena, &gone);
 }
 
 /* ---- the job ---- */
@@ -252,19 +277,19 @@ remove_old(struct backup *b, bool cut)
 static err
 run(struct backup *b)
 {
-	unsigned n, cut;
+	unsigned n;
 	str *set;
 
 	b->dir = str_c(b->order.directory);
 	b->blobs_dir = arena_fmt(b->arena, "%.*s/blobs", STR_FMT(b->dir));
 	TRY(backup_dir_take(b->dir, b->arena, &b->lock));
-	TRY(backup_dir_clean(b->dir, b->arena, &cut));
+	TRY(backup_dir_clean(b->dir, b->arena, &b->cut_off));
 	TRY(backup_dir_sets(b->dir, b->arena, &set, &n));
 	b->set.name = backup_dir_name(set, n, clock_wall_ms(), b->arena);
 	b->final = arena_fmt(b->arena, "%.*s/%.*s", STR_FMT(b->dir), STR_FMT(b->set.name));
 	b->partial = arena_fmt(b->arena, "%.*s.partial", STR_FMT(b->final));
 	TRY(make_set(b));
-	return remove_old(b, cut > 0);
+	return remove_old(b);
 }
 
 err_v

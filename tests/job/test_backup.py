@@ -206,6 +206,25 @@ def test_a_backup_that_is_cut_off_leaves_the_others(place, new_store, point):
     copy.stop()
 
 
+def test_backups_that_are_all_cut_off_do_not_fill_the_disk(place, new_store):
+    store = new_store(*FAST, environment={"CAISSON_CRASH_AT": "backup_copied:1"})
+    client = raw(store)
+    make(client, "cut")
+    assert client.call("PUT", "cut", "stays", body=bytes(700000)).status == 200
+    to = os.path.join(place, "backup")
+    for turn in range(4):
+        for key, size in (("own", 600000), ("small", 20000)):
+            assert raw(store).call("PUT", "cut", key, body=os.urandom(size)).status == 200
+        time.sleep(0.5)		# the reaper frees what was overwritten
+        backup(store, to, code=1)
+        assert store.process.wait(10) != 0
+        own = [f for _, _, files in os.walk(os.path.join(to, "blobs", "own")) for f in files]
+        assert len(own) == 2, f"after {turn + 1} backups that were cut off"
+        small = sum(os.stat(os.path.join(to, "blobs", "volume", f)).st_blocks for f in os.listdir(os.path.join(to, "blobs", "volume")))
+        assert small * 512 <= 2 * 28672, f"after {turn + 1}"
+        store.start()
+
+
 def test_kills_at_random_moments(place, new_store):
     """Backup after backup while the process is killed under them: each set that has a name is good."""
     store = new_store(*FAST)
