@@ -1,4 +1,4 @@
-"""Fixed workloads side by side in one run: Caisson, nginx, the raw index engine, what MD5 and the disk allow, any other S3 endpoint.
+"""Fixed workloads side by side in one run: Caisson, nginx, RocksDB alone, what MD5 and the disk allow, any other S3 endpoint.
 
     make bench
     tools/bench --only reads,writes --seconds 5 --rounds 5
