@@ -51,16 +51,16 @@ lock_done(struct lock *l)
 	PTHREAD_OK(pthread_mutex_destroy(&l->m));
 }
 
-void
-lock_rank_take(enum lock_rank rank)
+static void
+rank_take(enum lock_rank rank)
 {
 	if (ranks_held >> rank != 0)
 		PANIC("lock %s taken while one of its rank or above is held (%#x)", rank_name[rank], ranks_held);
 	ranks_held |= 1u << rank;
 }
 
-void
-lock_rank_drop(enum lock_rank rank)
+static void
+rank_drop(enum lock_rank rank)
 {
 	assert((ranks_held & 1u << rank) != 0);
 	ranks_held &= ~(1u << rank);
@@ -69,7 +69,7 @@ lock_rank_drop(enum lock_rank rank)
 NO_LOCK_ANALYSIS void
 lock_take(struct lock *l)
 {
-	lock_rank_take(l->rank);
+	rank_take(l->rank);
 	PTHREAD_OK(pthread_mutex_lock(&l->m));
 	l->owner = pthread_self();
 	l->held = true;
@@ -80,7 +80,7 @@ lock_drop(struct lock *l)
 {
 	lock_assert_held(l);
 	l->held = false;
-	lock_rank_drop(l->rank);
+	rank_drop(l->rank);
 	PTHREAD_OK(pthread_mutex_unlock(&l->m));
 }
 

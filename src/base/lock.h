@@ -50,10 +50,6 @@ void lock_take(struct lock *l) ACQUIRE(*l);
 void lock_drop(struct lock *l) RELEASE(*l);
 void lock_assert_held(const struct lock *);
 
-/* The order alone, for locks of another form (base/stripes.h): called before taking, and at dropping. */
-void lock_rank_take(enum lock_rank);
-void lock_rank_drop(enum lock_rank);
-
 void cond_init(struct cond *);
 void cond_done(struct cond *);
 void cond_wait(struct cond *, struct lock *l) REQUIRES(*l);

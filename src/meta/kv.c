@@ -76,9 +76,9 @@ kv_get_hot(struct kv *kv, uint32_t space, str key, enum kv_wait wait, struct are
 	struct kv_full full;
 
 	CHECK_OBJ(kv, KV_MAGIC);
-	if (wait != KV_NO_WAIT || kv->ops->get_hot == NULL || str_empty(key) || !kv_full(space, key, &full))
+	if (kv->ops->get_hot == NULL || str_empty(key) || !kv_full(space, key, &full))
 		return kv_get(kv, space, key, wait, a, ret);
-	return kv->ops->get_hot(kv, kv_full_str(&full), a, ret);
+	return kv->ops->get_hot(kv, kv_full_str(&full), wait, a, ret);
 }
 
 static err
@@ -230,6 +230,25 @@ kv_commit(struct kv *kv, struct kv_batch *b)
 	if (!err_ok(b->failed))
 		return err_errno(-b->failed.code, "batch of the index: an empty key, or more than one may hold");
 	return kv->ops->commit(kv, b);
+}
+
+bool
+kv_submit(struct kv *kv, struct kv_batch **bp, struct kv_done *done)
+{
+	struct kv_batch *b = *bp;
+
+	CHECK_OBJ(kv, KV_MAGIC);
+	CHECK_OBJ(b, KV_BATCH_MAGIC);
+	assert(done->over != NULL);
+	if (kv->ops->submit == NULL || !err_ok(b->failed))
+		return false;
+	*bp = NULL;			/* before it may be over */
+	done->batch = b;
+	if (kv->ops->submit(kv, done))
+		return true;
+	done->batch = NULL;
+	*bp = b;
+	return false;
 }
 
 err_v

@@ -50,7 +50,7 @@ void kv_close(struct kv **);
 err kv_get(struct kv *, uint32_t space, str key, enum kv_wait, struct arena *, str *ret);
 
 /*
- * The same, for a row that many requests read and few change: with KV_NO_WAIT the engine may have it closer at hand. A commit is seen by
+ * The same, for a row that many requests read and few change: the engine may have it closer at hand. A commit is seen by
  * whatever is read after it, on every thread, as with kv_get. Not for counters (kv_add).
  */
 err kv_get_hot(struct kv *, uint32_t space, str key, enum kv_wait, struct arena *, str *ret);
@@ -82,9 +82,9 @@ void kv_iter_close(struct kv_iter **);
  *     is changed, unless all of them hold at the instant of the commit.
  *   add: 8 byte little-endian signed counters, n of them, added to what is there
  *     (absent counts as zeros); commutes, so it needs no expectation. The key of a
- *     counter must not be expected in any batch: adding takes no lock.
- *   delete_range: to = STR_NONE: to the end of the space. Excludes every other batch
- *     of its space while it commits: for what is rare.
+ *     counter must not be expected in any batch: adding is not looked for.
+ *   delete_range: to = STR_NONE: to the end of the space. Every batch of its space that
+ *     expects something has to look again after it: for what is rare.
  * An empty or too long key, a too long value, a batch of more than 64 MiB: kv_commit() answers
  * -EINVAL or -E2BIG, nothing is changed.
  * Concurrent commits share flushes of the log.
@@ -117,6 +117,18 @@ uint64_t kv_stamp(struct kv *, uint32_t space, str key);
  * but it leaves the same doubt about its own batch.
  */
 err kv_commit(struct kv *, struct kv_batch *);
+
+/*
+ * The same without waiting, where even the flush of a log is too long: *b goes to done->batch, and over() is called once with what
+ * kv_commit() would have answered, on a thread of the engine, perhaps before this returns. It must not block; from then on the batch is the
+ * caller's again. false: the engine cannot, or not now; nothing was done, and kv_commit() may.
+ */
+struct kv_done {
+	void (*over)(struct kv_done *, err_v);
+	struct kv_batch *batch;
+	struct kv_done *next;		/* the engine's own */
+};
+bool kv_submit(struct kv *, struct kv_batch **b, struct kv_done *);
 
 /*
  * To be asked before a commit that makes the index larger: -ENOSPC if less than options.reserve is free. Commits that take

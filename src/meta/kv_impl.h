@@ -71,8 +71,8 @@ struct kv_ops {
 	void (*close)(struct kv *);
 
 	err_v (*get)(struct kv *, str full, enum kv_wait, struct arena *, str *ret);
-	/* With KV_NO_WAIT. NULL: get() is as good. */
-	err_v (*get_hot)(struct kv *, str full, struct arena *, str *ret);
+	/* NULL: get() is as good. */
+	err_v (*get_hot)(struct kv *, str full, enum kv_wait, struct arena *, str *ret);
 
 	/* from <= to. Begins with kv_iter_init(). */
 	err_v (*scan)(struct kv *, const struct kv_full *from, const struct kv_full *to, enum kv_keep, struct kv_iter **ret);
@@ -85,7 +85,8 @@ struct kv_ops {
 	void (*iter_close)(struct kv_iter *);
 
 	uint64_t (*stamp)(struct kv *, str full);	/* NULL: none */
-	err_v (*commit)(struct kv *, const struct kv_batch *);
+	err_v (*commit)(struct kv *, struct kv_batch *);
+	bool (*submit)(struct kv *, struct kv_done *);	/* done->batch. NULL: it cannot */
 	err_v (*checkpoint)(struct kv *, const char *dir);
 	void (*stats)(struct kv *, struct kv_stats *ret);
 	err_v (*room)(struct kv *);

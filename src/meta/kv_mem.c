@@ -416,7 +416,7 @@ commit_locked(struct mem_kv *m, const struct kv_batch *b) REQUIRES(m->lock)
 }
 
 static err
-mem_commit(struct kv *kv, const struct kv_batch *b)
+mem_commit(struct kv *kv, struct kv_batch *b)
 {
 	struct mem_kv *m = mem_of(kv);
 	err_v e;

@@ -1,17 +1,9 @@
 /*
  * kv_rocksdb.c - the index on RocksDB.
  *
- * Expectations are checked under locks, since RocksDB's batches have none. Each key has a stripe, each space a gate:
- *
- *   batch                               gate of its space    stripe of each key expected    of each key put or deleted
- *   ordinary                            shared               shared                         exclusive
- *   with a range delete, or >1000 keys  exclusive            -                              -
- *   counters (kv_add)                                        none: they commute, and nobody may expect their keys
- *
- * They are held from the check until the batch is durable and visible, so what was expected still holds then. All writes
- * of a bucket expect its header and share that stripe: they run beside each other, and share flushes (kv_rocksdb_write.c); a
- * change of the header waits for those before it and keeps off those after it. A range delete has the space to itself,
- * so nothing it covers can be expected, or made, beside it.
+ * RocksDB's batches know no expectations: one thread, the committer, checks them and writes (kv_rocksdb_write.c), so nothing can change
+ * between the check and the write, and there are no locks of keys. Each key has a stripe, each space a gate, and each of these a version
+ * that the committer turns when it changes what they stand for: so what a caller has read itself need not be read again.
  *
  * A commit that fails for another reason than lack of room poisons the engine: an fsync that failed once may have lost what
  * it covered, and is never tried again; only opening anew helps, which reads what is on disk and writes it to new files. Lack of
@@ -21,11 +13,9 @@
 
 #include <stdio.h>
 
-#include "base/crash.h"
+#include "base/be.h"
 #include "base/mem.h"
 #include "base/panic.h"
-
-#define BATCH_STRIPES 1023	/* more keys than this take the gate instead: a deletion of hundreds does not, so others go on beside it */
 
 /* ---- errors ---- */
 
@@ -61,8 +51,8 @@ rocks_err(char *message)
 	return err_errno(code, "index: %s", m);
 }
 
-static err
-refuse_if_poisoned(struct rocks *r)
+err_v
+rocks_refuse(struct rocks *r)
 {
 	if (!atomic_load(&r->poisoned))
 		return ERR_OK;
@@ -200,7 +190,7 @@ rocks_iter_close(struct kv_iter *ki)
 	free(it);
 }
 
-/* ---- which stripes a batch needs ---- */
+/* ---- has it changed? ---- */
 
 static uint64_t
 hash(uint64_t h, str s)
@@ -223,61 +213,28 @@ rocks_stripe(const struct rocks *r, str full)
 }
 
 uint32_t
-rocks_gate(const struct rocks *r, str full)
+rocks_gate(const struct rocks *r, uint32_t space)
 {
-	return (uint32_t)(hash(r->seed, str_sub(full, 0, KV_SPACE_LEN)) % ROCKS_GATES);
+	return (uint32_t)((r->seed + space) % ROCKS_GATES);
 }
 
-/* Into ret, sorted; room for BATCH_STRIPES + 1. */
-static size_t
-stripes_for(const struct rocks *r, const struct kv_batch *b, struct stripe *ret)
-{
-	struct kv_full space;
-	size_t n = 1;
-
-	(void)kv_full(b->space, STR_NONE, &space);
-	ret[0] = (struct stripe){ rocks_gate(r, kv_full_str(&space)), STRIPE_SHARED };
-	for (size_t i = 0; i < b->n && !b->has_range; i++) {
-		const struct kv_op *op = &b->op[i];
-
-		if (op->kind == KV_ADD)
-			continue;
-		if (n > BATCH_STRIPES)
-			break;
-		ret[n++] = (struct stripe){ rocks_stripe(r, op->key),
-			kv_op_is_expectation(op->kind) ? STRIPE_SHARED : STRIPE_EXCLUSIVE };
-	}
-	if (b->has_range || n > BATCH_STRIPES) {
-		ret[0].use = STRIPE_EXCLUSIVE;
-		return 1;
-	}
-	return stripes_sort(ret, n);
-}
-
-/* ---- commit ---- */
-
-/*
- * The version of a stripe, or of the gate, moves while it is held by whoever changes what it stands for. So a key that was read after its
- * stamp is still the same, if at the commit, when stripe and gate are held, the stamp is. Stamps of an earlier opening do not fit.
- */
-static uint64_t
+/* Versions only grow, so the sum is the same if both are. Stamps of an earlier opening do not fit. */
+uint64_t
 rocks_stamp(struct kv *kv, str full)
 {
 	struct rocks *r = rocks_of(kv);
+	uint32_t gate = rocks_gate(r, (uint32_t)be_get(full.p, KV_SPACE_LEN));
 
-	return r->seed + atomic_load(&r->version[rocks_gate(r, full)]) + atomic_load(&r->version[rocks_stripe(r, full)]);
+	return r->seed + atomic_load(&r->version[gate]) + atomic_load(&r->version[rocks_stripe(r, full)]);
 }
 
-static err
-check(struct rocks *r, const struct kv_op *op)
+err_v
+rocks_check(struct rocks *r, const struct kv_op *op)
 {
 	rocksdb_pinnableslice_t *v = NULL;
 	bool holds;
-	err_v e;
+	err_v e = get_value(r, r->read, op->key, &v);
 
-	if (op->stamp != 0 && op->stamp == rocks_stamp(&r->base, op->key))
-		return ERR_OK;
-	e = get_value(r, r->read, op->key, &v);
 	if (!err_ok(e) && !err_is(e, ERR_NOT_FOUND.code))
 		return e;
 	holds = op->kind == KV_EXPECT_ABSENT ? v == NULL : v != NULL && str_eq(slice_str(v), op->value);
@@ -287,45 +244,6 @@ check(struct rocks *r, const struct kv_op *op)
 		return ERR_OK;
 	atomic_fetch_add(&r->conflicts, 1);
 	return ERR_CONFLICT;
-}
-
-static err
-commit_held(struct rocks *r, const struct kv_batch *b, const struct stripe *stripe, size_t n)
-{
-	err_v e;
-
-	for (size_t i = 0; i < b->n; i++)
-		if (kv_op_is_expectation(b->op[i].kind))
-			TRY(check(r, &b->op[i]));
-	CRASH_POINT(commit_checked);
-	if (b->changes == 0)
-		return ERR_OK;
-	rocks_turn(r, stripe, n);
-	e = rocks_write(r, b);
-	rocks_turn(r, stripe, n);
-	TRY(e);
-	CRASH_POINT(commit_logged);
-	return ERR_OK;
-}
-
-static err
-rocks_commit(struct kv *kv, const struct kv_batch *b)
-{
-	struct rocks *r = rocks_of(kv);
-	struct stripe stripe[BATCH_STRIPES + 1];
-	size_t n;
-	err_v e;
-
-	if (r->read_only)
-		return err_errno(EROFS, "the index is open for reading only");
-	TRY(refuse_if_poisoned(r));
-	n = stripes_for(r, b, stripe);
-	stripes_take(r->stripes, stripe, n);
-	e = commit_held(r, b, stripe, n);
-	stripes_drop(r->stripes, stripe, n);
-	if (err_ok(e))
-		atomic_fetch_add(&r->commits, 1);
-	return e;
 }
 
 /* ---- the rest ---- */
@@ -375,7 +293,7 @@ rocks_probe(struct rocks *r)
 {
 	rocksdb_writebatch_t *w = rocksdb_writebatch_create();
 
-	(void)!err_ok(rocks_write_raw(r, w));
+	(void)!err_ok(rocks_write(r, w));
 	rocksdb_writebatch_destroy(w);
 }
 
@@ -395,6 +313,7 @@ const struct kv_ops kv_rocksdb_ops = {
 	.iter_close = rocks_iter_close,
 	.stamp = rocks_stamp,
 	.commit = rocks_commit,
+	.submit = rocks_submit,
 	.checkpoint = rocks_checkpoint,
 	.stats = rocks_stats,
 	.room = rocks_room,

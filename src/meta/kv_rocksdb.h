@@ -7,12 +7,15 @@
 #include <stdatomic.h>
 
 #include "base/lock.h"
-#include "base/stripes.h"
 #include "meta/kv_impl.h"
 
-#define ROCKS_GATES 64u		/* the first stripes: one for the spaces of a hash */
+#define ROCKS_GATES 64u		/* the first versions: one for the spaces of a hash */
 #define ROCKS_STRIPES 8192u	/* the others: one for the keys of a hash */
 #define ROCKS_DIR_MAX 4000
+
+struct rocks_queue {
+	struct kv_done *first, **last;
+};
 
 struct rocks {
 	struct kv base;
@@ -24,16 +27,18 @@ struct rocks {
 	rocksdb_cache_t *cache;
 	rocksdb_readoptions_t *read, *read_cached;
 	rocksdb_writeoptions_t *write;
-	struct stripes *stripes;
 	uint64_t seed;			/* of the hash of keys: nobody can aim at a stripe */
 	uint64_t serial;		/* of all stores that this process has opened */
-	atomic_uint_fast64_t *version;	/* of each stripe: kv_rocksdb_hot.c, kv_stamp() */
+	atomic_uint_fast64_t *version;	/* of each gate and stripe: odd while a round that changes it is being written */
 	atomic_int iterators;
 	atomic_uint_fast64_t commits, conflicts, flushes;
 
+	pthread_t committer;
 	struct lock round;		/* rank: LOCK_ROUND */
-	struct rocks_member *joined, **last;	/* GUARDED_BY(round): the next round */
-	bool writing;			/* GUARDED_BY(round) */
+	struct cond joins;
+	struct rocks_queue joined GUARDED_BY(round);	/* for the next round */
+	bool idle GUARDED_BY(round);	/* the committer sleeps */
+	bool stop GUARDED_BY(round);
 
 	struct lock lock;		/* rank: LOCK_ENGINE */
 	atomic_bool full;		/* the last commit found no room */
@@ -54,18 +59,22 @@ rocks_of(struct kv *kv)
 	return (struct rocks *)kv;
 }
 
-/* kv_rocksdb.c: the stripes of a full key, and of its space. */
-uint32_t rocks_stripe(const struct rocks *, str full);
-uint32_t rocks_gate(const struct rocks *, str full);
+/* kv_rocksdb.c */
+uint32_t rocks_stripe(const struct rocks *, str full);	/* of a full key */
+uint32_t rocks_gate(const struct rocks *, uint32_t space);
+uint64_t rocks_stamp(struct kv *, str full);
+err rocks_check(struct rocks *, const struct kv_op *);	/* an expectation against what is there: ERR_CONFLICT */
+err rocks_refuse(struct rocks *);			/* while poisoned */
 
 /* kv_rocksdb_hot.c */
-err rocks_get_hot(struct kv *, str full, struct arena *, str *ret);
-/* With the stripes of a batch in hand: once before it is written, once after. */
-void rocks_turn(struct rocks *, const struct stripe *, size_t n);
+err rocks_get_hot(struct kv *, str full, enum kv_wait, struct arena *, str *ret);
 
-/* kv_rocksdb_write.c: durable and visible, or an error. */
-err rocks_write(struct rocks *, const struct kv_batch *);
-err rocks_write_raw(struct rocks *, rocksdb_writebatch_t *);
+/* kv_rocksdb_write.c */
+void rocks_committer_start(struct rocks *);
+void rocks_committer_stop(struct rocks *);
+err rocks_commit(struct kv *, struct kv_batch *);
+bool rocks_submit(struct kv *, struct kv_done *);
+err rocks_write(struct rocks *, rocksdb_writebatch_t *);	/* durable and visible, or an error */
 
 /* kv_rocksdb.c: an empty commit, to see whether there is room again. */
 void rocks_probe(struct rocks *);

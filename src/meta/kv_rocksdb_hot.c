@@ -6,8 +6,9 @@
  * the same: so once a commit can be seen by anyone, nothing older is answered on any thread. While a version is odd, reads
  * go to RocksDB and leave nothing behind.
  *
- * Counters take no stripes: their rows must not come here (kv.h says so).
+ * Adding to counters turns no version: their rows must not come here (kv.h says so).
  */
+#include "base/be.h"
 #include "base/mem.h"
 #include "base/panic.h"
 #include "meta/kv_rocksdb.h"
@@ -70,10 +71,10 @@ keep(struct row *row, const struct rocks *r, const uint64_t seen[2], str full, s
 }
 
 err_v
-rocks_get_hot(struct kv *kv, str full, struct arena *a, str *ret)
+rocks_get_hot(struct kv *kv, str full, enum kv_wait wait, struct arena *a, str *ret)
 {
 	struct rocks *r = rocks_of(kv);
-	uint32_t stripe = rocks_stripe(r, full), gate = rocks_gate(r, full);
+	uint32_t stripe = rocks_stripe(r, full), gate = rocks_gate(r, (uint32_t)be_get(full.p, KV_SPACE_LEN));
 	uint64_t seen[2] = { atomic_load(&r->version[gate]), atomic_load(&r->version[stripe]) };
 	bool still = ((seen[0] | seen[1]) & 1) == 0;
 	struct row *row = &rows_of_thread()[stripe % ROWS];
@@ -82,17 +83,8 @@ rocks_get_hot(struct kv *kv, str full, struct arena *a, str *ret)
 		*ret = arena_str(a, str_n(row->value, row->len));
 		return ERR_OK;
 	}
-	TRY(kv_rocksdb_ops.get(kv, full, KV_NO_WAIT, a, ret));
+	TRY(kv_rocksdb_ops.get(kv, full, wait, a, ret));
 	if (still)
 		keep(row, r, seen, full, *ret);
 	return ERR_OK;
-}
-
-/* Stripes that are held: from the first call to the second, what they stand for may change. */
-void
-rocks_turn(struct rocks *r, const struct stripe *stripe, size_t n)
-{
-	for (size_t i = 0; i < n; i++)
-		if (stripe[i].use == STRIPE_EXCLUSIVE)
-			atomic_fetch_add(&r->version[stripe[i].number], 1);
 }

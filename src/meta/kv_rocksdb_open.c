@@ -159,9 +159,9 @@ rocks_free(struct rocks *r)
 	rocksdb_writeoptions_destroy(r->write);
 	if (r->dir_fd >= 0)
 		close(r->dir_fd);
-	stripes_free(&r->stripes);
 	free(r->version);
 	lock_done(&r->lock);
+	cond_done(&r->joins);
 	lock_done(&r->round);
 	r->base.magic = 0;
 	free(r);
@@ -177,12 +177,12 @@ rocks_new(str dir)
 	r->base = (struct kv){ KV_MAGIC, &kv_rocksdb_ops };
 	memcpy(r->dir, dir.p, dir.len);
 	r->dir_fd = -1;
-	r->stripes = stripes_new(ROCKS_GATES + ROCKS_STRIPES, LOCK_KEY);
 	r->version = mem_alloc((ROCKS_GATES + ROCKS_STRIPES) * sizeof(*r->version));
 	r->serial = 1 + atomic_fetch_add(&serials, 1);
 	lock_init(&r->lock, LOCK_ENGINE);
 	lock_init(&r->round, LOCK_ROUND);
-	r->last = &r->joined;
+	cond_init(&r->joins);
+	r->joined.last = &r->joined.first;
 	if (getrandom(&r->seed, sizeof(r->seed), 0) != sizeof(r->seed))
 		PANIC("getrandom");
 	r->read = rocksdb_readoptions_create();
@@ -253,6 +253,8 @@ rocks_open(str place, const struct kv_options *want, struct kv **ret)
 		rocks_free(r);
 		return e;
 	}
+	if (!r->read_only)
+		rocks_committer_start(r);
 	*ret = &r->base;
 	return ERR_OK;
 }
@@ -266,6 +268,8 @@ rocks_close(struct kv *kv)
 	char *message = NULL;
 
 	assert(atomic_load(&r->iterators) == 0);
+	if (!r->read_only)
+		rocks_committer_stop(r);
 	if (!r->read_only && !atomic_load(&r->poisoned)) {
 		flush = rocksdb_flushoptions_create();
 		rocksdb_flush(r->db, flush, &message);

@@ -1,29 +1,37 @@
 /*
- * kv_rocksdb_write.c - batches whose expectations hold, on their way to the log: one record and one flush for all that come together.
+ * kv_rocksdb_write.c - the committer: one thread that checks what batches expect, and writes those that come together as one round.
  *
- * There is no thread for it. Who comes while nothing is being written writes by itself; who comes meanwhile joins the round behind, and the
- * first of that leads it when its turn has come: all its changes in one write of RocksDB, what it adds to counters summed up. The others
- * are woken once, when their round is over. RocksDB would group by itself, and does so for what is written alone, but it wakes each writer
- * through a lock and a condition of its own, which costs more than its write.
+ * A round is one record of the log and one flush, with one sum for what it adds to a counter. Who comes while it is being written goes into
+ * the next one. RocksDB would group by itself, but it wakes each writer through a lock and a condition of its own, which costs more than
+ * its write; here whoever waits with a thread is woken once, and who does not (kv_submit) costs no thread at all.
  *
- * No two batches of a round touch the same key, but to add to it: each holds its stripes until its end.
+ * Checks need no locks, as nobody else writes:
+ *   - an expectation whose stamp (kv_stamp) is still the same holds, since nothing has turned the versions of its key and its space;
+ *     another one is compared with what is there;
+ *   - the versions of what a round changes are odd from its check to its end; a batch that expects such a key waits for the next round;
+ *   - a range delete, and a batch of many keys, turns the version of its whole space. A range delete has its round to itself, as it looks
+ *     at what is there.
+ * So the order of batches in a round, and of rounds, is an order in which each of them saw what it expected.
  */
 #include <semaphore.h>
 #include <stdio.h>
 
+#include "base/crash.h"
 #include "base/mem.h"
 #include "base/panic.h"
 #include "meta/kv_rocksdb.h"
 
-#define ALONE_BYTES (128u << 10)	/* a larger batch does not join: so a round is bounded by the number of threads */
+#define ROUND_BYTES (1u << 20)	/* of batches; a larger one has a round to itself */
+#define BATCH_KEYS 1024u	/* more turn the version of their space */
 #define RANGE_POINTS 256	/* a range of up to this many rows is deleted row by row */
 #define SUMS_MAX 16
+#define STACK_BYTES (1u << 20)
 
-struct rocks_member {
-	const struct kv_batch *batch;
-	struct rocks_member *next;
-	sem_t wake;			/* its turn to lead, or over */
-	bool over;
+/* A thread that waits for its batch: over() of its kv_done is NULL. */
+struct waiter {
+	struct kv_done done;		/* first */
+	struct waiter *others;		/* to be woken by this one: so the committer goes on after one call */
+	sem_t wake;
 	err_v result;
 	char why[200];			/* err_context(), after a failure */
 };
@@ -32,6 +40,18 @@ struct rocks_member {
 struct sums {
 	unsigned n;
 	struct sum { str key; size_t len; char value[KV_COUNTERS_MAX * sizeof(int64_t)]; } at[SUMS_MAX];
+};
+
+struct round {
+	struct rocks *r;
+	rocksdb_writebatch_t *w;
+	struct sums sums;
+	struct rocks_queue in, later;	/* its batches, and those of the next one */
+	struct waiter *woken;		/* threads that have their result */
+	size_t bytes;
+	bool closed;			/* nobody else joins */
+	uint32_t *turned;		/* versions that are odd */
+	size_t nturned, room;
 };
 
 static void
@@ -91,7 +111,7 @@ in_range(str key, const struct kv_op *range)
 
 /*
  * A short range is deleted row by row: range tombstones slow every read that passes them. The rows are those of the
- * store, and those that the batch itself has made before. The gate is its own, so no others come.
+ * store, and those that the batch itself has made before. It is the first of its round, so there are no others.
  */
 static err
 fill_range(struct rocks *r, const struct kv_batch *b, size_t at, rocksdb_writebatch_t *w)
@@ -175,7 +195,7 @@ remember_trouble(struct rocks *r, err_v e)
 }
 
 err_v
-rocks_write_raw(struct rocks *r, rocksdb_writebatch_t *w)
+rocks_write(struct rocks *r, rocksdb_writebatch_t *w)
 {
 	char *message = NULL;
 	err_v e;
@@ -191,86 +211,306 @@ rocks_write_raw(struct rocks *r, rocksdb_writebatch_t *w)
 	return e;
 }
 
-static err
-write_members(struct rocks *r, const struct rocks_member *m)
-{
-	rocksdb_writebatch_t *w = rocksdb_writebatch_create();
-	struct sums sums = { .n = 0 };
-	err_v e = ERR_OK;
+/* ---- queues ---- */
 
-	for (; m != NULL && err_ok(e); m = m->next)
-		e = fill(r, m->batch, &sums, w);
-	sums_out(&sums, w);
-	if (err_ok(e))
-		e = rocks_write_raw(r, w);
-	rocksdb_writebatch_destroy(w);
-	return e;
-}
-
-/* The round is over: the next one's leader first, as the disk waits for it. */
 static void
-hand_on(struct rocks *r, struct rocks_member *me)
+queue_init(struct rocks_queue *q)
 {
-	struct rocks_member *next, *m;
-
-	lock_take(&r->round);
-	next = r->joined;
-	r->writing = next != NULL;
-	lock_drop(&r->round);
-	if (next != NULL)
-		sem_post(&next->wake);
-	while ((m = me->next) != NULL) {
-		me->next = m->next;	/* m is gone once it has been woken */
-		m->result = me->result;
-		if (!err_ok(me->result))
-			memcpy(m->why, me->why, sizeof(m->why));
-		m->over = true;
-		sem_post(&m->wake);
-	}
+	q->first = NULL;
+	q->last = &q->first;
 }
 
-/* false: another has led the round, and it is over. */
-static bool
-my_turn(struct rocks *r, struct rocks_member *me)
+static void
+queue_put(struct rocks_queue *q, struct kv_done *d)
 {
-	bool wait;
+	d->next = NULL;
+	*q->last = d;
+	q->last = &d->next;
+}
+
+/* All of b behind all of a. */
+static void
+queue_join(struct rocks_queue *a, struct rocks_queue *b)
+{
+	if (b->first == NULL)
+		return;
+	*a->last = b->first;
+	a->last = b->last;
+	queue_init(b);
+}
+
+/* ---- versions ---- */
+
+static uint64_t
+version(const struct rocks *r, uint32_t i)
+{
+	return atomic_load_explicit(&r->version[i], memory_order_relaxed);	/* only this thread changes it */
+}
+
+static void
+turn(struct round *rd, uint32_t i)
+{
+	if ((version(rd->r, i) & 1) != 0)
+		return;
+	atomic_fetch_add(&rd->r->version[i], 1);
+	if (rd->nturned == rd->room) {
+		rd->room = rd->room > 0 ? 2 * rd->room : 256;
+		rd->turned = mem_grow(rd->turned, rd->room * sizeof(*rd->turned));
+	}
+	rd->turned[rd->nturned++] = i;
+}
+
+static void
+turn_all(struct round *rd, const struct kv_batch *b)
+{
+	if (b->has_range || b->changes > BATCH_KEYS)
+		turn(rd, rocks_gate(rd->r, b->space));
+	else
+		for (size_t i = 0; i < b->n; i++)
+			if (!kv_op_is_expectation(b->op[i].kind) && b->op[i].kind != KV_ADD)
+				turn(rd, rocks_stripe(rd->r, b->op[i].key));
+}
+
+/* What the round has changed can be seen now, or has not been changed. */
+static void
+turn_back(struct round *rd)
+{
+	while (rd->nturned > 0)
+		atomic_fetch_add(&rd->r->version[rd->turned[--rd->nturned]], 1);
+}
+
+/* ---- a round ---- */
+
+static void
+tell(struct round *rd, struct kv_done *d, err_v e)
+{
+	struct waiter *w = (struct waiter *)d;
+
+	if (d->over != NULL) {
+		d->over(d, e);
+		return;
+	}
+	w->result = e;
+	if (!err_ok(e))
+		snprintf(w->why, sizeof(w->why), "%s", err_context());
+	w->others = rd->woken;
+	rd->woken = w;
+}
+
+static void
+wake(struct round *rd)
+{
+	struct waiter *first = rd->woken;
+
+	rd->woken = NULL;
+	if (first != NULL)
+		sem_post(&first->wake);
+}
+
+/* Does all that it expects hold? ERR_WOULD_BLOCK: the next round will tell. */
+static err
+judge(struct rocks *r, const struct kv_batch *b)
+{
+	uint32_t gate = rocks_gate(r, b->space);
+
+	for (size_t i = 0; i < b->n; i++) {
+		const struct kv_op *op = &b->op[i];
+		uint32_t stripe;
+
+		if (!kv_op_is_expectation(op->kind))
+			continue;
+		stripe = rocks_stripe(r, op->key);
+		if (((version(r, gate) | version(r, stripe)) & 1) != 0)
+			return ERR_WOULD_BLOCK;
+		if (op->stamp == 0 || op->stamp != r->seed + version(r, gate) + version(r, stripe))
+			TRY(rocks_check(r, op));
+	}
+	return ERR_OK;
+}
+
+/* Into the round. ERR_WOULD_BLOCK: into the next one. */
+static err
+admit(struct round *rd, const struct kv_batch *b)
+{
+	err_v e;
+
+	if (rd->in.first != NULL && (b->has_range || rd->bytes + b->bytes > ROUND_BYTES))
+		rd->closed = true;		/* so that it is the first of the next */
+	if (rd->closed)
+		return ERR_WOULD_BLOCK;
+	TRY(rocks_refuse(rd->r));
+	TRY(judge(rd->r, b));
+	if (b->changes == 0)
+		return ERR_OK;
+	e = fill(rd->r, b, &rd->sums, rd->w);
+	if (!err_ok(e)) {
+		assert(b->has_range && rd->in.first == NULL);
+		rocksdb_writebatch_clear(rd->w);
+		rd->sums.n = 0;
+		return e;
+	}
+	turn_all(rd, b);
+	rd->bytes += b->bytes;
+	rd->closed = b->has_range;
+	return ERR_OK;
+}
+
+static err
+round_write(struct round *rd)
+{
+	err_v e;
+
+	CRASH_POINT(commit_checked);
+	sums_out(&rd->sums, rd->w);
+	e = rocks_write(rd->r, rd->w);
+	turn_back(rd);
+	TRY(e);
+	CRASH_POINT(commit_logged);
+	return ERR_OK;
+}
+
+/* Those in line, as far as they fit together; the others stay in rd->later. */
+static void
+round_run(struct round *rd, struct kv_done *line)
+{
+	struct kv_done *d, *next;
+	err_v e;
+
+	rd->w = rocksdb_writebatch_create();
+	rd->sums.n = 0;
+	rd->bytes = 0;
+	rd->closed = false;
+	queue_init(&rd->in);
+	for (d = line; d != NULL; d = next) {
+		next = d->next;
+		e = admit(rd, d->batch);
+		if (err_is(e, ERR_WOULD_BLOCK.code))
+			queue_put(&rd->later, d);
+		else if (!err_ok(e) || d->batch->changes == 0)
+			tell(rd, d, e);
+		else
+			queue_put(&rd->in, d);
+	}
+	wake(rd);
+	if (rd->in.first != NULL) {
+		e = round_write(rd);
+		for (d = rd->in.first; d != NULL; d = next) {
+			next = d->next;			/* it is its owner's again once that is told */
+			atomic_fetch_add_explicit(&rd->r->commits, err_ok(e), memory_order_relaxed);
+			tell(rd, d, e);
+		}
+		wake(rd);
+	}
+	rocksdb_writebatch_destroy(rd->w);
+}
+
+/* ---- the committer ---- */
+
+/* Behind those that were put off, all that have come; NULL: none will. */
+static struct kv_done *
+line_wait(struct rocks *r, struct rocks_queue *later)
+{
+	struct kv_done *first;
 
 	lock_take(&r->round);
-	wait = r->writing;
-	if (wait) {
-		*r->last = me;
-		r->last = &me->next;
+	while (later->first == NULL && r->joined.first == NULL && !r->stop) {
+		r->idle = true;
+		cond_wait(&r->joins, &r->round);
 	}
-	r->writing = true;
+	r->idle = false;
+	queue_join(later, &r->joined);
 	lock_drop(&r->round);
-	if (!wait)
-		return true;
-	while (sem_wait(&me->wake) != 0)
-		;
-	if (me->over)
-		return false;
+	first = later->first;
+	queue_init(later);
+	return first;
+}
+
+static void *
+committer_main(void *arg)
+{
+	struct round rd = { .r = arg };
+	struct kv_done *line;
+
+	queue_init(&rd.later);
+	while ((line = line_wait(rd.r, &rd.later)) != NULL)
+		round_run(&rd, line);
+	free(rd.turned);
+	return NULL;
+}
+
+void
+rocks_committer_start(struct rocks *r)
+{
+	thread_start(&r->committer, "committer", STACK_BYTES, committer_main, r);
+}
+
+void
+rocks_committer_stop(struct rocks *r)
+{
 	lock_take(&r->round);
-	assert(r->writing && r->joined == me);
-	r->joined = NULL;		/* the round is closed: who comes now joins the next */
-	r->last = &r->joined;
+	r->stop = true;
+	cond_signal(&r->joins);
 	lock_drop(&r->round);
+	pthread_join(r->committer, NULL);
+}
+
+static void
+join(struct rocks *r, struct kv_done *d)
+{
+	lock_take(&r->round);
+	queue_put(&r->joined, d);
+	if (r->idle)
+		cond_signal(&r->joins);
+	r->idle = false;
+	lock_drop(&r->round);
+}
+
+bool
+rocks_submit(struct kv *kv, struct kv_done *d)
+{
+	struct rocks *r = rocks_of(kv);
+
+	if (r->read_only || !err_ok(rocks_refuse(r)))
+		return false;
+	join(r, d);
 	return true;
 }
 
-err_v
-rocks_write(struct rocks *r, const struct kv_batch *b)
+/* What has no stamp is compared here first: the committer shall not read for long. */
+static err
+look_first(struct rocks *r, struct kv_batch *b)
 {
-	struct rocks_member me = { .batch = b };
+	for (size_t i = 0; i < b->n; i++) {
+		uint64_t stamp;
 
-	if (b->has_range || b->bytes > ALONE_BYTES)
-		return write_members(r, &me);
+		if (!kv_op_is_expectation(b->op[i].kind) || b->op[i].stamp != 0)
+			continue;
+		stamp = rocks_stamp(&r->base, b->op[i].key);
+		TRY(rocks_check(r, &b->op[i]));
+		b->op[i].stamp = stamp;
+	}
+	return ERR_OK;
+}
+
+err_v
+rocks_commit(struct kv *kv, struct kv_batch *b)
+{
+	struct rocks *r = rocks_of(kv);
+	struct waiter me = { .done.batch = b }, *w;
+
+	if (r->read_only)
+		return err_errno(EROFS, "the index is open for reading only");
+	TRY(rocks_refuse(r));
+	TRY(look_first(r, b));
 	if (sem_init(&me.wake, 0, 0) != 0)
 		PANIC("sem_init: errno %d", errno);
-	if (my_turn(r, &me)) {
-		me.result = write_members(r, &me);
-		if (!err_ok(me.result))
-			snprintf(me.why, sizeof(me.why), "%s", err_context());
-		hand_on(r, &me);
+	join(r, &me.done);
+	while (sem_wait(&me.wake) != 0)
+		;
+	while ((w = me.others) != NULL) {
+		me.others = w->others;
+		w->others = NULL;
+		sem_post(&w->wake);		/* and it is gone */
 	}
 	sem_destroy(&me.wake);
 	return err_ok(me.result) ? ERR_OK : err_again(me.result, me.why);

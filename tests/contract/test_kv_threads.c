@@ -182,6 +182,66 @@ one_wins(struct kv_env *e, struct crew *c)
 }
 TEST(one_wins) { each(one_wins); }
 
+/* The same without a thread waiting for each: all of a thread's claims are under way at once, and many meet in one round. */
+struct claim {
+	struct kv_done done;		/* first */
+	struct crew *crew;
+	atomic_int overs;
+};
+
+static void
+claim_over(struct kv_done *done, err_v x)
+{
+	struct claim *claim = (struct claim *)done;
+
+	if (err_ok(x))
+		atomic_fetch_add(&claim->crew->wins, 1);
+	else
+		EXPECT_ERR("claim", x, ERR_CONFLICT.code);
+	atomic_fetch_add(&claim->overs, 1);
+	atomic_fetch_sub(&claim->crew->next, 1);	/* the last that we touch of it */
+}
+
+static void *
+claiming_at_once(void *arg)
+{
+	struct claim claim[ROUNDS] = { 0 };
+	struct crew *c = arg;
+
+	for (int i = 0; i < ROUNDS; i++) {
+		struct kv_batch *b = kv_batch_new(1);
+		char key[16];
+
+		snprintf(key, sizeof(key), "key%d", i);
+		claim[i] = (struct claim){ .done.over = claim_over, .crew = c };
+		kv_expect_absent(b, str_c(key));
+		kv_put(b, str_c(key), STR("mine"));
+		atomic_fetch_add(&c->next, 1);
+		if (!kv_submit(c->kv, &b, &claim[i].done)) {
+			EXPECT(b != NULL && claim[i].done.batch == NULL);
+			claim[i].done.batch = b;
+			claim_over(&claim[i].done, kv_commit(c->kv, b));
+		}
+	}
+	while (atomic_load(&c->next) > 0)
+		usleep(1000);
+	for (int i = 0; i < ROUNDS; i++) {
+		EXPECT_EQ("told once", atomic_load(&claim[i].overs), 1);
+		kv_batch_free(&claim[i].done.batch);
+	}
+	return NULL;
+}
+
+static void
+one_wins_at_once(struct kv_env *e, struct crew *c)
+{
+	all_run(c, claiming_at_once);
+	EXPECT_EQ("wins", atomic_load(&c->wins), ROUNDS);
+	for (int i = 0; i < ROUNDS; i++)
+		EXPECT_STR("row", get1(e, 1, arena_fmt(e->arena, "key%d", i)), STR("mine"));
+}
+TEST(one_wins_at_once) { each(one_wins_at_once); }
+
 /*
  * Writers read the header H and put a row that names its value, expecting it: what every object write of a bucket does.
  * No row that names an older header may come to be after the header has changed.

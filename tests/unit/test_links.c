@@ -88,7 +88,7 @@ room(struct kv *kv)
 }
 
 static err
-commit_between(struct kv *kv, const struct kv_batch *b)
+commit_between(struct kv *kv, struct kv_batch *b)
 {
 	if (b->space == hands.fail_commits || (b->space == hands.fail_settling && b->n == 1))
 		return err_errno(EIO, "as if the server had died");

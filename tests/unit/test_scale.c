@@ -82,7 +82,7 @@ counted_seek(struct kv_iter *it, str full)
 }
 
 static err
-counted_commit(struct kv *kv, const struct kv_batch *b)
+counted_commit(struct kv *kv, struct kv_batch *b)
 {
 	cost += b->n;
 	return kv_rocksdb_ops.commit(kv, b);
