@@ -116,6 +116,18 @@ exchange_begin(struct exchange *x, struct session *s, enum exchange_head has)
 }
 
 void
+exchange_rewind(struct exchange *x)
+{
+	struct session *s = x->session;
+	const struct http_limits *lim = &s->server->limits;
+
+	CHECK_OBJ(x, EXCHANGE_MAGIC);
+	x->in.at = x->in.keep;
+	body_init(&x->body, &s->conn, &x->in, &x->head, lim);
+	resp_init(&x->resp, x, lim);
+}
+
+void
 exchange_end(struct exchange *x)
 {
 	CHECK_OBJ(x, EXCHANGE_MAGIC);

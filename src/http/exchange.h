@@ -73,6 +73,7 @@ struct resp {
 	bool head_sent;
 	bool no_body;			/* HEAD, 204, 304 */
 	bool failed;
+	bool held;			/* nothing goes out for now: all of it is in rest */
 	struct buf headers;		/* lines as they will be sent; the memory is kept */
 	char top[512];			/* status line and our own headers */
 	size_t top_len;
@@ -82,6 +83,8 @@ struct resp {
 };
 
 void resp_init(struct resp *, struct exchange *, const struct http_limits *);
+/* What was held goes out, as far as the socket takes it; the remainder stays in rest. */
+void resp_let_go(struct resp *);
 /* Is all of it out (or in rest)? */
 bool resp_complete(const struct resp *);
 
@@ -94,6 +97,7 @@ struct exchange {
 	struct exchange *next;		/* spares; waiting of one client */
 	struct session *session;
 	enum pool_class class;
+	enum http_release release;	/* of a held answer */
 	struct arena *arena;
 	struct http_req req;
 	struct body body;
@@ -118,5 +122,7 @@ void exchange_release(struct exchanges *, struct exchange *);
 /* Ready for a request of this session. EXCHANGE_HAS_HEAD: x->head is filled. */
 enum exchange_head { EXCHANGE_HAS_HEAD, EXCHANGE_NO_HEAD };
 void exchange_begin(struct exchange *, struct session *, enum exchange_head);
+/* As it was before the handler saw it. */
+void exchange_rewind(struct exchange *);
 /* Forget the request. Unused input stays. */
 void exchange_end(struct exchange *);

@@ -44,7 +44,7 @@ resp_init(struct resp *r, struct exchange *x, const struct http_limits *lim)
 	r->x = x;
 	r->form = RESP_NOTHING;
 	r->status = 200;
-	r->close = r->head_sent = r->no_body = r->failed = false;
+	r->close = r->head_sent = r->no_body = r->failed = r->held = false;
 	r->headers = headers;
 	r->rest = rest;
 	r->top_len = 0;
@@ -233,7 +233,7 @@ put_now(struct resp *r, struct iovec *v, int n)
 {
 	ssize_t put = 0;
 
-	while (n > 0 && r->rest.len == 0 && put >= 0) {
+	while (n > 0 && r->rest.len == 0 && put >= 0 && !r->held) {
 		put = conn_write(r->x->req.conn, v, n, CONN_LAST);
 		if (put > 0)
 			iovec_advance(&v, &n, (size_t)put);
@@ -245,6 +245,38 @@ put_now(struct resp *r, struct iovec *v, int n)
 	if (buf_overflow(&r->rest))
 		return fail(r, err_errno(EMSGSIZE, "an answer from a loop is larger than %u bytes", RESP_REST_MAX));
 	return ERR_OK;
+}
+
+void
+resp_hold(struct resp *r)
+{
+	CHECK_OBJ(r, RESP_MAGIC);
+	assert(r->x->req.on_loop);
+	r->held = true;
+}
+
+void
+resp_let_go(struct resp *r)
+{
+	struct buf *b = &r->rest;
+	ssize_t put = 0;
+	size_t at = 0;
+
+	if (!r->held)
+		return;
+	r->held = false;
+	while (at < b->len && put >= 0) {
+		struct iovec v = { b->p + at, b->len - at };
+
+		put = conn_write(r->x->req.conn, &v, 1, CONN_LAST);
+		at += put > 0 ? (size_t)put : 0;
+	}
+	if (put < 0 && put != -EAGAIN) {
+		r->failed = r->close = true;
+		at = b->len;
+	}
+	b->len -= at;
+	memmove(b->p, b->p + at, b->len);
 }
 
 /* The head, unless it has been sent, and these bytes. */

@@ -22,6 +22,8 @@ void resp_header(struct resp *, str name, str value);
 void resp_headerf(struct resp *, const char *name, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 /* Forget status and headers. Only before anything is sent. */
 void resp_reset(struct resp *);
+/* On a loop: the answer stays in memory until http_release(), or until quick has returned something else than HTTP_HELD. */
+void resp_hold(struct resp *);
 /* Close the connection after this answer. */
 void resp_close(struct resp *);
 

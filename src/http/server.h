@@ -35,6 +35,7 @@ struct http_req {
 	str peer;			/* client address as text, without port */
 	bool tls;
 	bool on_loop;			/* running where nothing may block */
+	bool may_hold;			/* on a loop: the body is there, and the answer may be HTTP_HELD */
 	uint64_t started_ns;		/* clock_mono_ns() when the head was whole */
 	void *user;			/* the handler's own; NULL when a request begins, kept from quick to full */
 };
@@ -43,7 +44,15 @@ struct http_req {
  * NEEDS_WORKER: a GET, or a request whose body is still on its way, may last as long as a slow client wants, and may not take the
  * workers that the pool keeps in reserve. NEEDS_SMALL: the handler knows that it will be over soon (the answer is small).
  */
-enum http_next { HTTP_ANSWERED, HTTP_NEEDS_WORKER, HTTP_NEEDS_SMALL };
+enum http_next { HTTP_ANSWERED, HTTP_HELD, HTTP_NEEDS_WORKER, HTTP_NEEDS_SMALL };
+
+/*
+ * HTTP_HELD: what has been answered since resp_hold() waits in memory until this is called, once, on any thread, perhaps before quick has
+ * returned: so a request waits for something slow, and neither a thread nor the loop waits with it. SEND: the answer goes out. AGAIN: it is
+ * thrown away, and a worker begins anew.
+ */
+enum http_release { HTTP_SEND, HTTP_AGAIN };
+void http_release(struct http_req *, enum http_release);
 
 struct http_handler {
 	void *ctx;

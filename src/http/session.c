@@ -17,6 +17,7 @@
 #define LINGER_DRAINING_MS 200u
 #define LINGER_BYTES (64u << 20)
 #define OVER_MAX 256u			/* connections beyond the limit, while others are being closed for them */
+#define HELD_MAX 256u			/* answers that wait in memory; more requests go to workers, and their queue has a limit */
 #define KEPT_BYTES_MAX (64u << 20)	/* beginnings of requests, of all connections of a server */
 
 /* Did the connection stay, waiting on its loop? GONE: closed, with a worker, or in another state that watches by itself. */
@@ -358,7 +359,7 @@ hand_off(struct lane *lane, struct session *s, struct exchange *x, enum http_nex
 {
 	struct http_server *v = s->server;
 
-	resp_reset(&x->resp);
+	exchange_rewind(x);
 	x->class = !body_buffered(&x->body) || (next != HTTP_NEEDS_SMALL && x->head.method == HTTP_GET) ? POOL_LARGE : POOL_SMALL;
 	x->task.run = exchange_run;
 	note_make(x);
@@ -371,6 +372,57 @@ hand_off(struct lane *lane, struct session *s, struct exchange *x, enum http_nex
 	lane->x = x;
 	loop_give(lane->loop, &s->conn, LOOP_WAIT);
 	return refuse(lane, s, x, 503, "Too many requests are waiting.");
+}
+
+/* The answer waits. Until it is let go of nothing is read: what comes meanwhile takes the connection out of epoll's sight. */
+static enum run
+hold(struct lane *lane, struct session *s, struct exchange *x)
+{
+	panic_note(NULL);
+	atomic_fetch_add_explicit(&s->server->held, 1, memory_order_relaxed);
+	s->state = SESSION_HELD;
+	s->held = x;
+	s->conn.deadline_ms = UINT64_MAX;
+	loop_busy(lane->loop, &s->conn);
+	lane->x = NULL;
+	return RUN_GONE;
+}
+
+void
+http_release(struct http_req *rq, enum http_release how)
+{
+	struct exchange *x = rq->resp->x;
+
+	CHECK_OBJ(x, EXCHANGE_MAGIC);
+	x->release = how;
+	loop_post(x->session->lane->loop, &x->session->conn);
+}
+
+/* After http_release(). */
+static void
+on_posted(void *ctx, struct loop *l, struct conn *c)
+{
+	struct session *s = (struct session *)c;
+	struct lane *lane = ctx;
+	struct exchange *x = s->held;
+	enum run run;
+
+	assert(s->lane == lane && s->state == SESSION_HELD);
+	atomic_fetch_sub_explicit(&s->server->held, 1, memory_order_relaxed);
+	s->held = NULL;
+	s->state = SESSION_HEAD;
+	if (lane->x != NULL)
+		exchange_release(&s->server->exchanges, lane->x);
+	lane->x = x;
+	panic_note(x->req.id);
+	if (x->release == HTTP_AGAIN) {
+		run = hand_off(lane, s, x, HTTP_NEEDS_WORKER);
+	} else {
+		resp_let_go(&x->resp);
+		run = answered(lane, s, x);
+	}
+	if (run == RUN_WAITS)
+		settle_here(lane, s, x, AFTER_NEXT, 0);
 }
 
 /* A whole head lies at the front of the input. */
@@ -391,10 +443,15 @@ request(struct lane *lane, struct session *s, struct exchange *x, size_t head_le
 	exchange_begin(x, s, EXCHANGE_HAS_HEAD);
 	x->head_bytes = head_len;
 	kept_drop(s);
+	x->req.may_hold = body_buffered(&x->body) && !x->head.expect_continue &&
+	    atomic_load_explicit(&v->held, memory_order_relaxed) < HELD_MAX;
 	if (v->handler.quick != NULL)
 		next = v->handler.quick(v->handler.ctx, &x->req);
+	if (next == HTTP_HELD)
+		return hold(lane, s, x);
 	if (next != HTTP_ANSWERED)
 		return hand_off(lane, s, x, next);
+	resp_let_go(&x->resp);
 	return answered(lane, s, x);
 }
 
@@ -580,6 +637,9 @@ on_event(void *ctx, struct loop *l, struct conn *c)
 	case SESSION_HEAD:
 		session_input(lane, s);
 		break;
+	case SESSION_HELD:
+		loop_unwatch(l, c);
+		break;
 	case SESSION_OUT:
 		session_out(lane, s);
 		break;
@@ -679,4 +739,4 @@ on_accepted(void *ctx, struct loop *l, int fd)
 		PANIC("a loop that runs has ended");
 }
 
-const struct loop_ops session_ops = { .event = on_event, .expired = on_expired, .accepted = on_accepted };
+const struct loop_ops session_ops = { .event = on_event, .expired = on_expired, .posted = on_posted, .accepted = on_accepted };

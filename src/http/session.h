@@ -4,6 +4,7 @@
  *	state		on the loop it waits for			then
  *	HANDSHAKE	TLS						HEAD
  *	HEAD		bytes of a request; none yet: it is idle	answered here, or with a worker
+ *	HELD		http_release()					OUT, or with a worker
  *	OUT		the socket to take the rest of an answer	what the answer said: HEAD, DRAIN, LINGER, closed
  *	DRAIN		the small rest of a body that nobody read	HEAD
  *	LINGER		the client to close, so that it can read an answer sent before it had sent everything	closed
@@ -18,7 +19,7 @@
 #include "http/exchange.h"
 #include "net/loop.h"
 
-enum session_state { SESSION_HANDSHAKE, SESSION_HEAD, SESSION_OUT, SESSION_DRAIN, SESSION_LINGER };
+enum session_state { SESSION_HANDSHAKE, SESSION_HEAD, SESSION_HELD, SESSION_OUT, SESSION_DRAIN, SESSION_LINGER };
 
 /* What becomes of a connection behind an answer. */
 enum session_after { AFTER_NEXT, AFTER_DRAIN, AFTER_LINGER, AFTER_CLOSE };
@@ -31,6 +32,7 @@ struct session {
 	char *kept;			/* the beginning of a request that is not all there */
 	size_t kept_len, kept_want;	/* want: so many bytes make it whole; 0: not known */
 	bool kept_fresh;		/* kept has not been looked at yet */
+	struct exchange *held;		/* HELD */
 	struct buf out;			/* OUT: what is left from out_at on */
 	size_t out_at;
 	enum session_after out_after;
@@ -62,6 +64,7 @@ struct http_server {
 	atomic_ulong ids;
 	atomic_uint connections;
 	atomic_size_t kept_bytes;
+	atomic_uint held;
 	atomic_ulong accepted, refused, on_loop, on_worker, bytes_in, bytes_out, headers_dropped;
 };
 

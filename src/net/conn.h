@@ -32,6 +32,7 @@ struct conn {
 	struct loop *loop;
 	struct conn *prev, *next;	/* all of the loop, with workers or not; GUARDED_BY(loop->lock) */
 	struct conn *chain;		/* GUARDED_BY(loop->lock) */
+	struct conn *chain_posted;	/* GUARDED_BY(loop->lock) */
 	bool on_loop;			/* GUARDED_BY(loop->lock) */
 	bool idle;			/* nothing is under way: it may be closed for another, or when draining; loop_idle() */
 	struct conn *idle_prev, *idle_next;	/* if it is on the loop, in the order they became idle; GUARDED_BY(loop->lock) */

@@ -40,6 +40,7 @@ struct loop {
 	struct lock lock;
 	struct conn *all;		/* GUARDED_BY(lock), like all below */
 	struct conn *ready;		/* event() is due without epoll */
+	struct conn *posted;		/* posted() is due */
 	struct conn *idle_first, *idle_last;	/* on the loop and idle; the first is idle for longest */
 	unsigned n, on_loop, idle;
 	uint64_t drain_ms;		/* deadline; UINT64_MAX: not draining */
@@ -197,8 +198,8 @@ loop_watch(struct loop *l, struct conn *c, uint32_t events)
 }
 
 /* Out of the epoll set, so that what a worker has never wakes the loop. */
-static void
-unwatch(struct loop *l, struct conn *c)
+void
+loop_unwatch(struct loop *l, struct conn *c)
 {
 	if (c->watched != 0)
 		epoll_change(l, EPOLL_CTL_DEL, c->fd, 0, NULL);
@@ -218,7 +219,7 @@ void
 loop_take(struct loop *l, struct conn *c)
 {
 	CHECK_OBJ(c, CONN_MAGIC);
-	unwatch(l, c);
+	loop_unwatch(l, c);
 	lock_take(&l->lock);
 	assert(c->on_loop);
 	take_off_loop(l, c);
@@ -230,7 +231,7 @@ loop_remove(struct loop *l, struct conn *c)
 {
 	CHECK_OBJ(l, LOOP_MAGIC);
 	CHECK_OBJ(c, CONN_MAGIC);
-	unwatch(l, c);
+	loop_unwatch(l, c);
 	lock_take(&l->lock);
 	if (c->on_loop)
 		take_off_loop(l, c);
@@ -242,8 +243,8 @@ void
 loop_idle(struct loop *l, struct conn *c)
 {
 	CHECK_OBJ(c, CONN_MAGIC);
-	c->idle_ms = clock_mono_ms();
 	lock_take(&l->lock);
+	c->idle_ms = clock_mono_ms();
 	if (c->on_loop && c->idle)
 		idle_unlink(l, c);
 	if (c->on_loop)
@@ -314,15 +315,37 @@ accept_stop(struct loop *l)
 	l->accept_from_ms = 0;
 }
 
+/* Those that come together wake the loop once. */
+void
+loop_post(struct loop *l, struct conn *c)
+{
+	bool first;
+
+	CHECK_OBJ(l, LOOP_MAGIC);
+	lock_take(&l->lock);
+	assert(c->loop == l && c->on_loop);
+	first = l->posted == NULL;
+	c->chain_posted = l->posted;
+	l->posted = c;
+	lock_drop(&l->lock);
+	if (first)
+		loop_wake(l);
+}
+
 static void
 run_ready(struct loop *l)
 {
-	struct conn *c, *next;
+	struct conn *c, *posted, *next;
 
 	lock_take(&l->lock);
 	c = l->ready;
-	l->ready = NULL;
+	posted = l->posted;
+	l->ready = l->posted = NULL;
 	lock_drop(&l->lock);
+	for (; posted != NULL; posted = next) {
+		next = posted->chain_posted;
+		l->ops->posted(l->ctx, l, posted);
+	}
 	for (; c != NULL; c = next) {
 		next = c->chain;
 		l->ops->event(l->ctx, l, c);

@@ -20,6 +20,8 @@ struct loop_ops {
 	void (*event)(void *ctx, struct loop *, struct conn *);
 	/* Its deadline has passed, or it is idle and must go (its place is needed, or we drain). The callee removes it or sets another. */
 	void (*expired)(void *ctx, struct loop *, struct conn *);
+	/* After loop_post(). */
+	void (*posted)(void *ctx, struct loop *, struct conn *);
 	/* A new socket, non-blocking. */
 	void (*accepted)(void *ctx, struct loop *, int fd);
 };
@@ -45,6 +47,8 @@ bool loop_add(struct loop *, struct conn *, enum loop_how);
 void loop_take(struct loop *, struct conn *);
 /* From a worker back to the loop. deadline_ms is set by the caller before. */
 void loop_give(struct loop *, struct conn *, enum loop_how);
+/* Any thread: posted() is due for a connection that is on the loop and stays there until then. Once at a time. */
+void loop_post(struct loop *, struct conn *);
 /* Forget it; the caller closes it then. Loop thread if it is on the loop, else the worker that has it. */
 void loop_remove(struct loop *, struct conn *);
 /* Nothing is under way on it, from now on; or something is. By whoever has it. */
@@ -54,6 +58,7 @@ void loop_busy(struct loop *, struct conn *);
 bool loop_shed(struct loop *);
 /* What to wait for (EPOLLIN, EPOLLOUT). Loop thread, connection on the loop. */
 void loop_watch(struct loop *, struct conn *, uint32_t events);
+void loop_unwatch(struct loop *, struct conn *);
 
 struct loop_stats { unsigned connections, idle; };
 void loop_stats(struct loop *, struct loop_stats *ret);

@@ -3,7 +3,8 @@
  *
  * What the toy does follows from the path: /quick answers on the loop, /big/N sends N bytes, /echo gives the body
  * back, /count its length, /ignore answers without reading it, /sleep/MS waits, /file sends a file, /refuse answers 403,
- * /chunked an answer in chunks, /short breaks off, /status/N answers with that status, /quickbig/N N bytes from the loop.
+ * /chunked an answer in chunks, /short breaks off, /status/N answers with that status, /quickbig/N N bytes from the loop. /send/MS gives
+ * the body back from the loop, held for so long; /again/MS drops that then, and a worker gives it; /unheld changes its mind.
  */
 #pragma once
 
@@ -18,6 +19,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/lock.h"
 #include "base/mem.h"
 #include "http/body.h"
 #include "http/resp.h"
@@ -61,6 +63,43 @@ toy_error(struct http_req *rq, int status, const char *why)
 	(void)!resp_send(rq->resp, str_c(why)).code;
 }
 
+struct toy_release {
+	struct http_req *rq;
+	enum http_release how;
+	unsigned ms;
+};
+
+static void *
+toy_release(void *arg)
+{
+	AUTO(mem_free_p) struct toy_release *r = arg;
+
+	usleep(r->ms * 1000);
+	http_release(r->rq, r->how);
+	return NULL;
+}
+
+static enum http_next
+toy_hold(struct http_req *rq, enum http_release how, uint64_t ms)
+{
+	struct toy_release *r = MEM_NEW(struct toy_release);
+	pthread_t thread;
+	str body;
+
+	EXPECT_OK(body_read_all(rq->body, rq->arena, 1 << 16, &body));
+	resp_hold(rq->resp);
+	resp_header(rq->resp, STR("X-Held"), STR("yes"));
+	EXPECT_OK(resp_send(rq->resp, body));
+	*r = (struct toy_release){ rq, how, (unsigned)ms };
+	if (ms == 0) {
+		toy_release(r);
+		return HTTP_HELD;
+	}
+	thread_start(&thread, "release", 256 << 10, toy_release, r);
+	pthread_detach(thread);
+	return HTTP_HELD;
+}
+
 static enum http_next
 toy_quick(void *ctx, struct http_req *rq)
 {
@@ -87,6 +126,15 @@ toy_quick(void *ctx, struct http_req *rq)
 			(void)!resp_send(rq->resp, body).code;
 		else
 			toy_error(rq, 400, err_context());
+		return HTTP_ANSWERED;
+	}
+	if (str_starts(path, STR("/send/")) && rq->may_hold)
+		return toy_hold(rq, HTTP_SEND, toy_number(path, "/send/"));
+	if (str_starts(path, STR("/again/")) && rq->may_hold)
+		return toy_hold(rq, HTTP_AGAIN, toy_number(path, "/again/"));
+	if (str_eq(path, STR("/unheld"))) {
+		resp_hold(rq->resp);
+		(void)!resp_send(rq->resp, STR("unheld")).code;
 		return HTTP_ANSWERED;
 	}
 	if (str_eq(path, STR("/quickrefuse"))) {
@@ -159,7 +207,7 @@ toy_full(void *ctx, struct http_req *rq)
 		toy_send_big(rq, toy_number(path, "/big/"));
 	} else if (str_starts(path, STR("/file/"))) {
 		toy_send_file(rq, toy_number(path, "/file/"));
-	} else if (str_eq(path, STR("/echo"))) {
+	} else if (str_eq(path, STR("/echo")) || str_starts(path, STR("/send/")) || str_starts(path, STR("/again/"))) {
 		if (err_ok(body_read_all(rq->body, rq->arena, 1 << 20, &body)))
 			(void)!resp_send(rq->resp, body).code;
 		else

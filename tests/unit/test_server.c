@@ -129,6 +129,79 @@ TEST(server_bodies)
 	toy_stop(&t, 1000);
 }
 
+#define HOLD(path) "POST " path " HTTP/1.1\r\nHost: h\r\nContent-Length: 4\r\n\r\nbody"
+
+/* Answers that wait in memory: sent when they are let go of, or thrown away and given by a worker; in order, and none is lost. */
+TEST(server_held)
+{
+	static const struct { const char *path; bool held; } cases[] = {
+		{ HOLD("/send/0"), true }, { HOLD("/again/0"), false }, { HOLD("/send/20"), true }, { HOLD("/again/20"), false },
+		{ "POST /again/1 HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nbody\r\n0\r\n\r\n", false },
+	};
+	struct http_server_stats s;
+	char text[4096] = "";
+	struct answer a;
+	struct toy t;
+	int fd;
+
+	toy_start(&t, &toy_limits, 2, 16, 0, NULL);
+	fd = dial(&t);
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		a = ask(fd, cases[i].path);
+		EXPECT_EQ(cases[i].path, a.status, 200);
+		EXPECT_STR(cases[i].path, str_c(a.body), STR("body"));
+		EXPECT((strstr(a.head, "X-Held") != NULL) == cases[i].held);
+	}
+	a = ask(fd, GET("/unheld"));
+	EXPECT_STR("unheld", str_c(a.body), STR("unheld"));
+	/* In one write, so that the next request arrives while an answer is held. */
+	for (size_t i = 0; i < COUNT(cases); i++)
+		strcat(strcat(text, cases[i].path), GET("/quick"));
+	EXPECT(say(fd, text));
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		a = hear(fd, WITH_BODY);
+		EXPECT_STR(cases[i].path, str_c(a.body), STR("body"));
+		EXPECT((strstr(a.head, "X-Held") != NULL) == cases[i].held);
+		a = hear(fd, WITH_BODY);
+		EXPECT_STR(cases[i].path, str_c(a.body), STR("quick"));
+	}
+	http_server_stats(t.server, &s);
+	EXPECT_EQ("on worker", s.requests_on_worker, 6);
+	EXPECT_EQ("done", t.done, 16);
+	EXPECT(say(fd, HOLD("/send/50")));
+	close(fd);			/* gone while it is held */
+	fd = dial(&t);
+	EXPECT(say(fd, HOLD("/send/200")));
+	usleep(50000);
+	toy_stop(&t, 5000);		/* a drain waits for it */
+	a = hear(fd, WITH_BODY);
+	EXPECT_STR("while draining", str_c(a.body), STR("body"));
+	EXPECT_EQ("done", t.done, 18);
+	close(fd);
+}
+
+/* Memory for held answers is bounded: the others go to workers, whose queue is. */
+TEST(server_held_at_most)
+{
+	int fd[300], held = 0;
+	struct toy t;
+
+	toy_start(&t, &toy_limits, 2, 300, 0, NULL);
+	for (size_t i = 0; i < COUNT(fd); i++) {
+		fd[i] = dial(&t);
+		EXPECT(say(fd[i], HOLD("/send/1000")));
+	}
+	for (size_t i = 0; i < COUNT(fd); i++) {
+		struct answer a = hear(fd[i], WITH_BODY);
+
+		EXPECT_STR("body", str_c(a.body), STR("body"));
+		held += strstr(a.head, "X-Held") != NULL;
+		close(fd[i]);
+	}
+	EXPECT(held >= 256 && held <= 256 + (int)toy_limits.loops);	/* each loop looks before it adds */
+	toy_stop(&t, 1000);
+}
+
 TEST(server_broken_chunks)
 {
 	static const struct { const char *what, *body; } cases[] = {
