@@ -157,6 +157,8 @@ write_open(struct write *w)
 	batch_renew(w);
 	if (w->bucket.state == BUCKET_LIVE)
 		return ERR_OK;
+	if (w->done != NULL)
+		return ERR_WOULD_BLOCK;
 	TRY(cancel_deletion(w));
 	batch_renew(w);
 	return ERR_OK;
@@ -177,12 +179,18 @@ write_delete(struct write *w, struct row_key k)
 	kv_delete(w->batch, row_str(&k));
 }
 
+static enum kv_wait
+may_wait(const struct write *w)
+{
+	return w->done != NULL ? KV_NO_WAIT : KV_MAY_BLOCK;
+}
+
 err_v
 write_read(struct write *w, struct row_key k, str *ret)
 {
 	uint64_t stamp = kv_stamp(w->c->kv, w->bucket.space, row_str(&k));
 	str value;
-	err_v e = kv_get(w->c->kv, w->bucket.space, row_str(&k), KV_MAY_BLOCK, w->arena, &value);
+	err_v e = kv_get(w->c->kv, w->bucket.space, row_str(&k), may_wait(w), w->arena, &value);
 
 	if (err_is(e, ERR_NOT_FOUND.code)) {
 		kv_expect_absent(w->batch, row_str(&k));
@@ -217,7 +225,7 @@ check_cap(struct write *w)
 
 	if (w->bucket.capacity_cap == 0 || more <= 0)
 		return ERR_OK;
-	e = kv_get(w->c->kv, w->bucket.space, row_str(&row), KV_MAY_BLOCK, w->arena, &raw);
+	e = kv_get(w->c->kv, w->bucket.space, row_str(&row), may_wait(w), w->arena, &raw);
 	if (err_ok(e) && !kv_counters(raw, have, COUNTER_COUNT))
 		return err_errno(EBADMSG, "counters of a bucket");
 	if (!err_is(e, ERR_NOT_FOUND.code))
@@ -244,6 +252,8 @@ write_commit(struct write *w)
 		counts |= w->tally[i] != 0;
 	if (counts)
 		kv_add(w->batch, row_str(&row), w->tally, COUNTER_COUNT);
+	if (w->done != NULL)
+		return kv_submit(w->c->kv, &w->batch, w->done) ? ERR_OK : ERR_WOULD_BLOCK;
 	return kv_commit(w->c->kv, w->batch);
 }
 

@@ -175,6 +175,13 @@ err catalog_put(struct catalog *, const struct bucket *, struct object *o, const
     struct arena *, struct version_id *ret_version);
 
 /*
+ * The same where nothing may wait: one attempt, with reads that do not block, and ERR_OK before the commit, whose outcome comes to
+ * done->over: see kv_submit(). ERR_WOULD_BLOCK: nothing was done, and catalog_put() can do it.
+ */
+err catalog_put_submit(struct catalog *, const struct bucket *, struct object *o, const struct conditions *,
+    struct kv_done *, struct version_id *ret_version);
+
+/*
  * A copy: o as for catalog_put, but its bytes (size and part table with them) are those of src, a record read by catalog_get from
  * bucket "from". Constant time. S3_OperationAborted if the source was reaped since it was read, or, within a bucket that never had
  * versions, replaced: read it again.

@@ -45,6 +45,7 @@ struct write {
 	struct arena *arena;		/* of this attempt */
 	struct arena *header_arena;	/* of bucket, from the second attempt on */
 	struct kv_batch *batch;
+	struct kv_done *done;		/* not NULL: nothing may block, it gets the outcome of the commit */
 	struct buf buf;			/* the record being made */
 	bool too_large;			/* one was larger than a value may be */
 	int64_t tally[COUNTER_COUNT];

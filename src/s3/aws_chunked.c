@@ -57,8 +57,8 @@ struct aws_body {
 	unsigned set;			/* of digests */
 	bool started;
 
-	char buffer[BUFFER_LEN];	/* undecoded, around heads of chunks */
 	size_t begin, end;
+	char buffer[BUFFER_LEN];	/* undecoded, around heads of chunks; not zeroed */
 };
 
 static err
@@ -107,8 +107,9 @@ err_v
 aws_body_open(const struct signature *sig, const struct http_head *head, struct byte_source source, struct arena *arena,
     struct aws_body **ret)
 {
-	AUTO(aws_body_close) struct aws_body *b = MEM_NEW(struct aws_body);
+	AUTO(aws_body_close) struct aws_body *b = mem_grow(NULL, sizeof(*b));
 
+	memset(b, 0, offsetof(struct aws_body, buffer));
 	b->magic = AWS_BODY_MAGIC;
 	b->source = source;
 	b->mode = sig->payload;

@@ -51,6 +51,8 @@ cap_check_object(struct s3_req *rq)
 	/* With versions suspended it depends on which version is the newest: left to the catalog. */
 	if (unbounded(rq) || rq->bucket.versioning == VERSIONING_SUSPENDED)
 		return ERR_OK;
+	if (rq->wait == KV_NO_WAIT)
+		return ERR_WOULD_BLOCK;
 	if (rq->bucket.versioning == VERSIONING_ENABLED)
 		return check(rq, 0);
 	e = catalog_get(rq->store->catalog, &rq->bucket, rq->key, &current, KV_MAY_BLOCK, rq->arena, &o);
@@ -103,9 +105,8 @@ org_used(struct s3_req *rq, uint64_t *ret)
 	return ERR_OK;
 }
 
-/* What the head declares of the body; 0 if nothing. */
-static uint64_t
-declared(const struct http_head *h)
+uint64_t
+cap_declared(const struct http_head *h)
 {
 	uint64_t n;
 
@@ -119,13 +120,15 @@ cap_check_org(struct s3_req *rq)
 {
 	static const bool stores[OP_COUNT] = { [OP_PutObject] = true, [OP_CopyObject] = true, [OP_UploadPart] = true,
 		[OP_UploadPartCopy] = true, [OP_PostObject] = true };
-	uint64_t cap, used, more = declared(rq->head);
+	uint64_t cap, used, more = cap_declared(rq->head);
 
 	if (!stores[rq->op])
 		return ERR_OK;
 	cap = access_org_cap(rq->store->access, rq->bucket.org);
 	if (cap == 0)
 		return ERR_OK;
+	if (rq->wait == KV_NO_WAIT)
+		return ERR_WOULD_BLOCK;
 	TRY(org_used(rq, &used));
 	return used >= cap || more > cap - used ? err_s3(S3_QuotaExceeded) : ERR_OK;
 }

@@ -8,7 +8,10 @@
 
 #include "s3/s3.h"
 
-/* S3_QuotaExceeded. The bytes that the new ones replace are those of the current object, or of the part of that number. */
+/*
+ * S3_QuotaExceeded; on a loop ERR_WOULD_BLOCK where there is a cap. The bytes that the new ones replace are those of the current object,
+ * or of the part of that number.
+ */
 err cap_check_object(struct s3_req *);
 err cap_check_part(struct s3_req *, struct id upload, uint32_t number);
 /*
@@ -16,3 +19,5 @@ err cap_check_part(struct s3_req *, struct id upload, uint32_t number);
  * declared. Nothing is taken off for what is replaced; what is under way at the same time may pass it, a copy by its size.
  */
 err cap_check_org(struct s3_req *);
+/* What the head declares of the body; 0 if nothing. */
+uint64_t cap_declared(const struct http_head *);

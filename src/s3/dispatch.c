@@ -3,7 +3,7 @@
  *
  * new -> located (route) -> identified (signature) -> bucket -> authorized -> payload opened -> handler. On a loop only operations of
  * class QUICK are tried, with reads that may not wait; whatever would have to wait makes the request start anew on a
- * worker, where location and identity are kept.
+ * worker, where location and identity are kept. Operations of class HELD are tried on a loop too if their bytes are there and few.
  */
 #include "s3/dispatch.h"
 
@@ -205,6 +205,11 @@ request_again(struct s3_req *rq)
 	rq->source_missing = false;
 	rq->error = 0;
 	rq->decision = AUDIT_NOT_ASKED;
+	kv_batch_free(&rq->commit.batch);
+	rq->committing = false;
+	/* The signature is of the body too, which is read anew. */
+	if (operation(rq->op)->class == OP_HELD && rq->stage > S3_LOCATED)
+		rq->stage = S3_LOCATED;
 }
 
 /* Serve and answer. ERR_WOULD_BLOCK: nothing is sent yet, and a worker must do it again. */
@@ -215,6 +220,7 @@ run(struct s3_req *rq)
 
 	if (!err_ok(e) && !err_is(e, ERR_WOULD_BLOCK.code) && resp_status_sent(rq->resp) == 0)
 		e = authorize_missing(rq, e);
+	assert(!rq->committing || !err_is(e, ERR_WOULD_BLOCK.code));
 	if (err_is(e, ERR_WOULD_BLOCK.code) && rq->wait == KV_NO_WAIT)
 		return e;
 	return err_ok(e) ? ERR_OK : failure_answer(rq, e);
@@ -229,6 +235,16 @@ worker_for(const struct s3_req *rq)
 	return class == OP_SMALL || (class == OP_QUICK && rq->head->method == HTTP_HEAD) ? HTTP_NEEDS_SMALL : HTTP_NEEDS_WORKER;
 }
 
+/* Should the loop itself do it, as far as that goes without waiting? */
+static bool
+tried_on_loop(const struct s3_req *rq)
+{
+	enum op_class class = operation(rq->op)->class;
+
+	return class == OP_QUICK || (class == OP_HELD && rq->http->may_hold && rq->head->has_length &&
+	    cap_declared(rq->head) <= rq->store->inline_max);
+}
+
 static enum http_next
 quick(void *ctx, struct http_req *http)
 {
@@ -240,11 +256,17 @@ quick(void *ctx, struct http_req *http)
 	e = locate(rq);
 	if (!err_ok(e))
 		e = failure_answer(rq, e);
-	else if (operation(rq->op)->class == OP_QUICK)
-		e = run(rq);
-	else
+	else if (!tried_on_loop(rq))
 		e = ERR_WOULD_BLOCK;
+	else {
+		if (operation(rq->op)->class == OP_HELD)
+			resp_hold(rq->resp);
+		e = run(rq);
+		aws_body_close(&rq->payload);
+	}
 	panic_note(NULL);
+	if (rq->committing)
+		return HTTP_HELD;
 	if (err_ok(e))
 		return HTTP_ANSWERED;
 	request_again(rq);
@@ -259,6 +281,8 @@ full(void *ctx, struct http_req *http)
 
 	CHECK_OBJ(rq, S3_REQ_MAGIC);
 	panic_note(http->id);
+	if (rq->committing)
+		request_again(rq);
 	rq->wait = KV_MAY_BLOCK;
 	e = run(rq);
 	assert(err_ok(e));
@@ -288,7 +312,11 @@ refuse(void *ctx, struct http_req *http, int status, const char *why)
 static void
 done(void *ctx, struct http_req *http)
 {
-	account(ctx, http, http->user);
+	struct s3_req *rq = http->user;
+
+	account(ctx, http, rq);
+	if (rq != NULL)
+		kv_batch_free(&rq->commit.batch);
 }
 
 struct http_handler

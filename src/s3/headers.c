@@ -266,7 +266,7 @@ err_v
 headers_metadata(const struct http_head *h, struct arena *a, struct pairs *ret)
 {
 	static const str prefix = STR("x-amz-meta-");
-	struct pairs p = { .at = ARENA_ARRAY(a, struct pair, HTTP_HEADERS_MAX) };
+	struct pairs p = { .at = ARENA_ARRAY(a, struct pair, h->headers + 1) };
 	size_t sum = 0;
 
 	for (unsigned i = 0; i < h->headers; i++) {

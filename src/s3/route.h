@@ -9,7 +9,7 @@
 #include "s3/store.h"
 
 enum op_scope { OP_SERVICE, OP_BUCKET, OP_OBJECT, OP_CONTROL };
-enum op_class { OP_QUICK, OP_SMALL, OP_LARGE };
+enum op_class { OP_QUICK, OP_HELD, OP_SMALL, OP_LARGE };
 
 struct operation {
 	const char *name;

@@ -55,6 +55,8 @@ struct s3_req {
 	struct which which;		/* versionId */
 	struct aws_body *payload;	/* s3/aws_chunked.h: what the payload was declared to be; NULL: nothing */
 	enum kv_wait wait;		/* KV_NO_WAIT on a loop */
+	struct kv_done commit;		/* on a loop, of an operation of class HELD ... */
+	bool committing;		/* ... that has been submitted: the answer waits for it */
 	struct s3_source *source;	/* x-amz-copy-source, for the two copies; else NULL */
 	str copy_source;		/* the same as policies see it: "bucket/key" */
 	bool source_missing;		/* NoSuchKey, NoSuchVersion are of the source */

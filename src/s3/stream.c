@@ -222,6 +222,8 @@ stream_run(struct stream *s, struct stream_result *ret)
 		r.is_inlined = n > 0;
 		if (r.is_inlined)
 			r.inlined = arena_str(s->rq->arena, stream_seal(s, str_n(s->buffer[0], n)));
+	} else if (s->rq->wait == KV_NO_WAIT) {
+		return ERR_WOULD_BLOCK;
 	} else {
 		TRY(stream_blob(s, n, &r));
 	}

@@ -8,7 +8,8 @@
  *               carry "=value". Rows of one method and scope are tried in order: the first that fits wins, so put longer ones first.
  *   permissions on the target, joined by '|' (all needed). "" is none: the handler asks per item, or nobody needs any.
  *   source      on the source of a copy or rename
- *   class       QUICK: may be answered on a loop; SMALL, LARGE: which workers
+ *   class       QUICK: may be answered on a loop; SMALL, LARGE: which workers; HELD: LARGE, but what fits the index is done on a loop,
+ *               and its answer held back until the commit is durable
  *   handler     s3_not_implemented answers 501 in XML
  * A versionId adds or changes permissions: see s3/authorize.c.
  */
@@ -119,7 +120,7 @@ OPERATION(RenameObject, PUT, OBJECT, "renameObject", "s3:PutObject", "s3:DeleteO
 OPERATION(UploadPartCopy, PUT, OBJECT, "partNumber&uploadId&@x-amz-copy-source", "s3:PutObject", "s3:GetObject", LARGE, s3_upload_part_copy)
 OPERATION(UploadPart, PUT, OBJECT, "partNumber&uploadId", "s3:PutObject", "", LARGE, s3_upload_part)
 OPERATION(CopyObject, PUT, OBJECT, "@x-amz-copy-source", "s3:PutObject", "s3:GetObject", LARGE, s3_copy_object)
-OPERATION(PutObject, PUT, OBJECT, "", "s3:PutObject", "", LARGE, s3_put_object)
+OPERATION(PutObject, PUT, OBJECT, "", "s3:PutObject", "", HELD, s3_put_object)
 OPERATION(CreateMultipartUpload, POST, OBJECT, "uploads", "s3:PutObject", "", SMALL, s3_create_upload)
 OPERATION(CompleteMultipartUpload, POST, OBJECT, "uploadId", "s3:PutObject", "", LARGE, s3_complete_upload)
 OPERATION(RestoreObject, POST, OBJECT, "restore", "s3:RestoreObject", "", SMALL, s3_not_implemented)

@@ -2,9 +2,11 @@
 import concurrent.futures
 import hashlib
 import http.client
+import json
 import random
 import socket
 import urllib.parse
+import urllib.request
 
 import pytest
 
@@ -233,6 +235,34 @@ def test_concurrent_overwrites(store, bucket):
     with concurrent.futures.ThreadPoolExecutor(8) as pool:
         for done in [pool.submit(writer, i) for i in range(4)] + [pool.submit(reader, i) for i in range(4)]:
             done.result()
+
+
+def test_where_a_put_is_made(new_store, tmp_path):
+    """What fits the index on a loop; what must wait for something begins anew on a worker, and nobody can tell the two apart."""
+    store = new_store("--access-log", str(tmp_path / "log"))
+    client, s3 = Client(store.host, store.port, store.key, store.secret), store.client()
+    for bucket in ("plain", "versions", "rules", "capped"):
+        s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": "x"})
+    s3.put_bucket_versioning(Bucket="versions", VersioningConfiguration={"Status": "Enabled"})
+    s3.put_bucket_lifecycle_configuration(Bucket="rules", LifecycleConfiguration={"Rules": [
+        {"ID": "r", "Status": "Enabled", "Filter": {"Prefix": ""}, "Expiration": {"Days": 3}}]})
+    cap = json.dumps({"bucketName": "capped", "settings": {"capacityCapBytes": "10000"}}).encode()
+    urllib.request.urlopen(urllib.request.Request(store.control + "/v1/cwobject/bucket/settings", cap, method="PUT", headers={
+        "authorization": f"Bearer {store.token}", "content-type": "application/json"})).close()
+    cases = [("plain", 0, {}, 200, "loop"), ("plain", 4096, {}, 200, "loop"), ("plain", 4096, {"if-none-match": "*"}, 412, "loop"),
+             ("plain", 4097, {}, 200, "worker"), ("versions", 100, {}, 200, "loop"), ("versions", 100, {}, 200, "loop"),
+             ("rules", 100, {}, 200, "worker"), ("rules", 100, {}, 200, "loop"),		# its rules are kept then
+             ("capped", 4096, {}, 200, "worker"), ("plain", 10, {"x-amz-checksum-crc32": "AAAAAA=="}, 400, "loop")]
+    for n, (bucket, size, headers, status, _) in enumerate(cases):
+        answer = client.call("PUT", bucket, "k", body=content(size, n), headers=headers)
+        assert answer.status == status, (n, answer)
+        assert ("x-amz-expiration" in answer.headers) == (bucket == "rules") and ("x-amz-version-id" in answer.headers) == (bucket == "versions")
+        if status == 200:
+            assert client.call("GET", bucket, "k").body == content(size, n)
+    versions = s3.list_object_versions(Bucket="versions")["Versions"]
+    assert len(versions) == 2 and s3.list_objects_v2(Bucket="plain")["KeyCount"] == 1
+    puts = [line for line in (tmp_path / "log").read_text().splitlines() if " op=PutObject " in line]
+    assert [line.rsplit("on=", 1)[1] for line in puts] == [where for *_, where in cases]
 
 
 def test_kept_over_restart(new_store):
