@@ -284,7 +284,11 @@ full(void *ctx, struct http_req *http)
 	if (rq->committing)
 		request_again(rq);
 	rq->wait = KV_MAY_BLOCK;
-	e = run(rq);
+	/* A lost race is decided again; after another failure it is not known what the disk has, and this says so. */
+	if (err_ok(rq->outcome) || err_is(rq->outcome, ERR_CONFLICT.code))
+		e = run(rq);
+	else
+		e = failure_answer(rq, err_again(rq->outcome, rq->outcome_why));
 	assert(err_ok(e));
 	aws_body_close(&rq->payload);
 	panic_note(NULL);

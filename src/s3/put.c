@@ -6,8 +6,11 @@
  * asked again, atomically, by catalog_put().
  *
  * On a loop (class HELD) the same handler runs to its end without waiting: its answer is held back until the commit is durable, and if it
- * does not become so, thrown away: then a worker begins anew. So nothing may fail behind the commit that would not fail before it.
+ * does not become so, thrown away: then a worker tells why, or begins anew if another writer came between. So nothing may fail behind the
+ * commit that would not fail before it.
  */
+#include <stdio.h>
+
 #include "base/clock.h"
 #include "base/panic.h"
 #include "s3/answer.h"
@@ -33,6 +36,9 @@ committed(struct kv_done *done, err_v e)
 	struct s3_req *rq = (struct s3_req *)((char *)done - offsetof(struct s3_req, commit));
 
 	CHECK_OBJ(rq, S3_REQ_MAGIC);
+	rq->outcome = e;
+	if (!err_ok(e))
+		snprintf(rq->outcome_why, sizeof(rq->outcome_why), "%s", err_context());
 	http_release(rq->http, err_ok(e) ? HTTP_SEND : HTTP_AGAIN);
 }
 

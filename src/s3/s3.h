@@ -57,6 +57,8 @@ struct s3_req {
 	enum kv_wait wait;		/* KV_NO_WAIT on a loop */
 	struct kv_done commit;		/* on a loop, of an operation of class HELD ... */
 	bool committing;		/* ... that has been submitted: the answer waits for it */
+	err_v outcome;			/* of that commit, with its err_context() */
+	char outcome_why[200];
 	struct s3_source *source;	/* x-amz-copy-source, for the two copies; else NULL */
 	str copy_source;		/* the same as policies see it: "bucket/key" */
 	bool source_missing;		/* NoSuchKey, NoSuchVersion are of the source */
