@@ -4,7 +4,7 @@
  * completion again only if the message of InternalError has "Please try again.")
  */
 S3_ERROR(AccessControlListNotSupported, 400, "This bucket does not use ACLs. Send x-amz-acl: private or bucket-owner-full-control, or none.")
-S3_ERROR(AccessDenied, 403, "Access denied. Ask whoever keeps the policies of the organization and of the bucket to allow this call.")
+S3_ERROR(AccessDenied, 403, "Access denied. Ask whoever keeps the policies to allow this call.")
 S3_ERROR(AccessForbidden, 403, "No CORS rule of the bucket allows this origin, method and headers. Add a rule that does.")
 S3_ERROR(AuthorizationHeaderMalformed, 400, "The Authorization header is not a well-formed AWS4-HMAC-SHA256 header.")
 S3_ERROR(AuthorizationQueryParametersError, 400, "The X-Amz-... query parameters of the presigned URL are not well-formed.")

@@ -78,6 +78,10 @@ class World:
         self.s3.delete_bucket_policy(Bucket=BUCKET)
 
     def send(self, a):
+        answer = self.answer(a)
+        return answer.status, answer.code if answer.status >= 300 else None
+
+    def answer(self, a):
         key = self.keys[a["who"]]
         r = Request(self.store, a["method"], f"/{BUCKET}/{a['key']}", self.text(a["query"])[1:-1], headers=a["headers"], body=a["body"],
                     key=key and key[0], secret=key and key[1])
@@ -85,8 +89,7 @@ class World:
             r.presign()
         elif key:
             r.sign()
-        answer = r.send()
-        return answer.status, answer.code if answer.status >= 300 else None
+        return r.send()
 
 
 @pytest.fixture(scope="module")
@@ -315,6 +318,14 @@ def test_nobody_locks_themselves_out(world):
     assert world.send(ask("PUT", "", "policy=", who="guest", body=good)) == (403, "AccessDenied")
     assert world.send(ask("DELETE", "", "policy=", who="guest")) == (403, "AccessDenied")
     assert world.send(ask("GET", "", "policy=", who="guest")) == (200, None)
+
+
+def test_owner_is_told(world):
+    """Who opens a bucket to the public, and forgets its own organization, learns why it is refused from then on; others learn nothing."""
+    world.set({"Action": "s3:GetObject"})
+    for who, told in (("owner", True), ("member", True), ("guest", False), ("anyone", False)):
+        answer = world.answer(put(who=who))
+        assert (answer.code, "bucket policy" in answer.element("Message")) == ("AccessDenied", told), (who, answer)
 
 
 def test_visible_to_the_next_request(world):
