@@ -153,7 +153,7 @@ api_bucket_settings(struct api_req *rq)
 	TRY(api_number(want, "capacityCapBytes", &set, &cap));
 	if (set)
 		changed.capacity_cap = cap;
-	TRY(catalog_bucket_settings(rq->control->catalog, &b, &changed, rq->arena));
+	TRY(catalog_bucket_settings(rq->control->catalog, &b, &changed));
 	rq->answer = json_pack("{s:o}", "settings", settings(rq, &changed));
 	return ERR_OK;
 }

@@ -130,7 +130,7 @@ end_slice(void *arg, size_t i, struct arena *a)
 		const struct due *d = &w->due[k];
 
 		if (d->kind == DUE_UPLOAD)
-			ended(w, catalog_upload_abort(w->job->options->catalog, w->bucket, d->key, d->id, a));
+			ended(w, catalog_upload_abort(w->job->options->catalog, w->bucket, d->key, d->id));
 		else
 			n += deletion(w, d, a, &item[n]);
 	}

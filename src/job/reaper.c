@@ -58,7 +58,7 @@ strike_one(void *arg, size_t i, struct arena *a)
 
 	if (!r->freed[i])
 		return;
-	e = catalog_dead_done(r->job->options->catalog, &r->dead[i], a);
+	e = catalog_dead_done(r->job->options->catalog, &r->dead[i]);
 	if (err_ok(e))
 		atomic_fetch_add(&r->job->done, 1);
 	else

@@ -82,25 +82,25 @@ struct bucket_new {
 	bool same_ok;
 	unsigned limit;
 };
-err catalog_bucket_create(struct catalog *, const struct bucket_new *, struct arena *);
+err catalog_bucket_create(struct catalog *, const struct bucket_new *);
 /* S3_NoSuchBucket. One point look-up, two the first time. ERR_WOULD_BLOCK with KV_NO_WAIT. */
 err catalog_bucket(struct catalog *, str name, enum kv_wait, struct arena *, struct bucket *ret);
 /* S3_BucketNotEmpty while objects, versions, markers or uploads remain. */
-err catalog_bucket_delete(struct catalog *, const struct bucket *, struct arena *);
+err catalog_bucket_delete(struct catalog *, const struct bucket *);
 /* Buckets of an org (STR_NONE: all) after "after", by name, with this prefix; at most max. *ret_more: there are others. */
 err catalog_bucket_list(struct catalog *, str org, str prefix, str after, unsigned max, struct arena *,
     struct bucket **ret, unsigned *ret_n, bool *ret_more);
 
-err catalog_bucket_versioning(struct catalog *, const struct bucket *, enum versioning, struct arena *);
+err catalog_bucket_versioning(struct catalog *, const struct bucket *, enum versioning);
 /* Settings: fields of "want" that the control API changes (audit, archive, archive_days, capacity_cap). */
-err catalog_bucket_settings(struct catalog *, const struct bucket *, const struct bucket *want, struct arena *);
+err catalog_bucket_settings(struct catalog *, const struct bucket *, const struct bucket *want);
 
 /* Configuration texts, up to 1 MiB each. set with STR_NONE deletes. get: ERR_NOT_FOUND if there is none. */
 enum bucket_config { CONFIG_POLICY, CONFIG_LIFECYCLE, CONFIG_CORS, CONFIG_TAGS, CONFIG_COUNT };
 err catalog_config_get(struct catalog *, const struct bucket *, enum bucket_config, struct arena *, str *ret);
-err catalog_config_set(struct catalog *, const struct bucket *, enum bucket_config, str value, struct arena *);
+err catalog_config_set(struct catalog *, const struct bucket *, enum bucket_config, str value);
 /* The same for a value made from the one read after b was: S3_OperationAborted if the bucket's configuration has changed since. */
-err catalog_config_replace(struct catalog *, const struct bucket *b, enum bucket_config, str value, struct arena *);
+err catalog_config_replace(struct catalog *, const struct bucket *b, enum bucket_config, str value);
 
 /* Exact: kept by the batches that change it. Bytes of parts that were aborted or not chosen count until the reaper has been there. */
 struct bucket_usage {
@@ -171,8 +171,7 @@ err catalog_get(struct catalog *, const struct bucket *, str key, const struct w
  * Links, counters and the dead entry of what is replaced are in the same batch. *ret_version: what to answer in
  * x-amz-version-id (null when never versioned).
  */
-err catalog_put(struct catalog *, const struct bucket *, struct object *o, const struct conditions *,
-    struct arena *, struct version_id *ret_version);
+err catalog_put(struct catalog *, const struct bucket *, struct object *o, const struct conditions *, struct version_id *ret_version);
 
 /*
  * The same where nothing may wait: one attempt, with reads that do not block, and ERR_OK before the commit, whose outcome comes to
@@ -187,7 +186,7 @@ err catalog_put_submit(struct catalog *, const struct bucket *, struct object *o
  * versions, replaced: read it again.
  */
 err catalog_copy(struct catalog *, const struct bucket *from, const struct object *src, const struct bucket *to,
-    struct object *o, const struct conditions *, struct arena *, struct version_id *ret_version);
+    struct object *o, const struct conditions *, struct version_id *ret_version);
 
 /*
  * DeleteObject. Without a version: removes, or lays a delete marker where versioning says so. Missing keys are fine.
@@ -196,7 +195,7 @@ err catalog_copy(struct catalog *, const struct bucket *from, const struct objec
  */
 struct deleted { bool marker; struct version_id version; bool has_version; };
 err catalog_delete(struct catalog *, const struct bucket *, str key, const struct which *, const struct conditions *,
-    const struct id *expected, struct arena *, struct deleted *ret);
+    const struct id *expected, struct deleted *ret);
 
 /*
  * DeleteObjects: each item as catalog_delete() does it, its error and result filled in. Hundreds share a batch, so a thousand cost a
@@ -213,15 +212,14 @@ struct delete_item {
 void catalog_delete_many(struct catalog *, const struct bucket *, struct delete_item *, unsigned n);
 
 /* Replace the tags of a version. Same errors as get. */
-err catalog_tags(struct catalog *, const struct bucket *, str key, const struct which *, struct pairs tags,
-    struct arena *, struct version_id *ret_version);
+err catalog_tags(struct catalog *, const struct bucket *, str key, const struct which *, struct pairs tags, struct version_id *ret_version);
 
 /*
  * RenameObject: one batch moves the record (oid, version, times kept). S3_InvalidBucketState if versioning was ever on; S3_NoSuchKey;
  * S3_PreconditionFailed. token: client token or STR_NONE, principal: whose; remembered for 24 hours (S3_IdempotencyParameterMismatch).
  */
 struct rename { str from, to; struct conditions source, destination; str token, principal; };
-err catalog_rename(struct catalog *, const struct bucket *, const struct rename *, struct arena *);
+err catalog_rename(struct catalog *, const struct bucket *, const struct rename *);
 
 /* ---- listing ---- */
 
@@ -253,10 +251,10 @@ err catalog_list(struct catalog *, const struct bucket *, const struct list_quer
 
 /* ---- multipart uploads ---- */
 
-err catalog_upload_create(struct catalog *, const struct bucket *, struct upload *u, struct arena *);	/* fills u->id */
+err catalog_upload_create(struct catalog *, const struct bucket *, struct upload *u);	/* fills u->id */
 /* S3_NoSuchUpload */
 err catalog_upload(struct catalog *, const struct bucket *, str key, struct id upload, struct arena *, struct upload *ret);
-err catalog_part_put(struct catalog *, const struct bucket *, const struct upload *, struct part *, struct arena *);
+err catalog_part_put(struct catalog *, const struct bucket *, const struct upload *, struct part *);
 /*
  * A part made of a range of src: fills p->extents (or inlined) and size, and links it. p: number, etag, md5, checksum given.
  * -ENOTSUP: this range cannot be borrowed (sealed, pieces inlined, or too many): copy the bytes.
@@ -277,7 +275,7 @@ typedef err_v complete_f(void *arg, const struct upload *, const struct part *pa
 err catalog_upload_complete(struct catalog *, const struct bucket *, str key, struct id upload, const struct part_choice *, unsigned n,
     const struct conditions *, complete_f *finish, void *arg, struct arena *, struct object *ret, struct version_id *ret_version);
 /* S3_NoSuchUpload. Its parts become dead; what is being uploaded meanwhile is refused at its end. */
-err catalog_upload_abort(struct catalog *, const struct bucket *, str key, struct id upload, struct arena *);
+err catalog_upload_abort(struct catalog *, const struct bucket *, str key, struct id upload);
 
 /* ---- bytes of an object ---- */
 
@@ -320,7 +318,7 @@ err catalog_dead(struct catalog *, uint32_t space, uint64_t before_ms, const str
  * with no blobs too. Up to 10,000 blobs.
  */
 err catalog_dead_unlink(struct catalog *, const struct dead *, struct arena *, struct blob_ref **ret_blobs, unsigned *ret_n);
-err catalog_dead_done(struct catalog *, const struct dead *, struct arena *);
+err catalog_dead_done(struct catalog *, const struct dead *);
 /*
  * A link whose record is known to be gone, as long as the body's links are of this generation: left to the reaper, as if the record had
  * just died. Changed since: nothing happens.

@@ -223,7 +223,7 @@ already_there(struct catalog *c, const struct bucket_new *new, const struct buck
 }
 
 err_v
-catalog_bucket_create(struct catalog *c, const struct bucket_new *new, struct arena *a)
+catalog_bucket_create(struct catalog *c, const struct bucket_new *new)
 {
 	AUTO(write_done) struct write w = write_begin(c, &system_bucket);
 	struct bucket named;
@@ -327,7 +327,7 @@ empty_once(struct write *w, uint32_t space)
 }
 
 err_v
-catalog_bucket_delete(struct catalog *c, const struct bucket *b, struct arena *a)
+catalog_bucket_delete(struct catalog *c, const struct bucket *b)
 {
 	AUTO(write_done) struct write w = write_begin(c, b);
 	struct bucket named;

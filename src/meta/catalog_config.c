@@ -32,7 +32,7 @@ versioning_once(struct write *w, enum versioning to)
 }
 
 err_v
-catalog_bucket_versioning(struct catalog *c, const struct bucket *b, enum versioning to, struct arena *a)
+catalog_bucket_versioning(struct catalog *c, const struct bucket *b, enum versioning to)
 {
 	AUTO(write_done) struct write w = write_begin(c, b);
 	err_v e;
@@ -56,7 +56,7 @@ settings_once(struct write *w, const struct bucket *want)
 }
 
 err_v
-catalog_bucket_settings(struct catalog *c, const struct bucket *b, const struct bucket *want, struct arena *a)
+catalog_bucket_settings(struct catalog *c, const struct bucket *b, const struct bucket *want)
 {
 	AUTO(write_done) struct write w = write_begin(c, b);
 	err_v e;
@@ -114,7 +114,7 @@ config_once(struct write *w, enum bucket_config which, str value)
 }
 
 err_v
-catalog_config_set(struct catalog *c, const struct bucket *b, enum bucket_config which, str value, struct arena *a)
+catalog_config_set(struct catalog *c, const struct bucket *b, enum bucket_config which, str value)
 {
 	AUTO(write_done) struct write w = write_begin(c, b);
 	err_v e;
@@ -127,7 +127,7 @@ catalog_config_set(struct catalog *c, const struct bucket *b, enum bucket_config
 }
 
 err_v
-catalog_config_replace(struct catalog *c, const struct bucket *b, enum bucket_config which, str value, struct arena *a)
+catalog_config_replace(struct catalog *c, const struct bucket *b, enum bucket_config which, str value)
 {
 	AUTO(write_done) struct write w = write_begin(c, b);
 	err_v e;

@@ -63,7 +63,7 @@ copy_once(struct write *w, const struct object *src, struct object *o, const str
 
 err_v
 catalog_copy(struct catalog *c, const struct bucket *from, const struct object *src, const struct bucket *to, struct object *o,
-    const struct conditions *conditions, struct arena *a, struct version_id *ret_version)
+    const struct conditions *conditions, struct version_id *ret_version)
 {
 	AUTO(write_done) struct write w = write_begin(c, to);
 	err_v e;
@@ -200,7 +200,7 @@ rename_once(struct write *w, const struct rename *r, const struct token_use *use
 }
 
 err_v
-catalog_rename(struct catalog *c, const struct bucket *b, const struct rename *r, struct arena *a)
+catalog_rename(struct catalog *c, const struct bucket *b, const struct rename *r)
 {
 	AUTO(write_done) struct write w = write_begin(c, b);
 	struct token_use use;
@@ -265,7 +265,7 @@ tags_once(struct write *w, str key, const struct which *which, struct pairs tags
 }
 
 err_v
-catalog_tags(struct catalog *c, const struct bucket *b, str key, const struct which *which, struct pairs tags, struct arena *a,
+catalog_tags(struct catalog *c, const struct bucket *b, str key, const struct which *which, struct pairs tags,
     struct version_id *ret_version)
 {
 	AUTO(write_done) struct write w = write_begin(c, b);

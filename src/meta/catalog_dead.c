@@ -314,7 +314,7 @@ done_here(struct write *w, const struct dead *d)
 
 /* A pending link that was made anew since it was judged has an entry of its own, under the same name: that stays. */
 err_v
-catalog_dead_done(struct catalog *c, const struct dead *d, struct arena *a)
+catalog_dead_done(struct catalog *c, const struct dead *d)
 {
 	struct bucket space = { .space = d->space };
 	AUTO(write_done) struct write w = write_begin(c, &space);

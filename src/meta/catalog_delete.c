@@ -145,7 +145,7 @@ delete_one(struct catalog *c, const struct bucket *b, struct deletion *d)
 
 err_v
 catalog_delete(struct catalog *c, const struct bucket *b, str key, const struct which *which, const struct conditions *conditions,
-    const struct id *expected, struct arena *a, struct deleted *ret)
+    const struct id *expected, struct deleted *ret)
 {
 	struct deletion d = { .key = key, .which = which, .conditions = conditions, .expected = expected };
 

@@ -36,7 +36,7 @@ put_begin(struct write *w, struct object *o)
 
 err_v
 catalog_put(struct catalog *c, const struct bucket *b, struct object *o, const struct conditions *conditions,
-    struct arena *a, struct version_id *ret_version)
+    struct version_id *ret_version)
 {
 	AUTO(write_done) struct write w = write_begin(c, b);
 	err_v e;

@@ -19,7 +19,7 @@ create_once(struct write *w, struct upload *u)
 }
 
 err_v
-catalog_upload_create(struct catalog *c, const struct bucket *b, struct upload *u, struct arena *a)
+catalog_upload_create(struct catalog *c, const struct bucket *b, struct upload *u)
 {
 	AUTO(write_done) struct write w = write_begin(c, b);
 	err_v e;
@@ -123,7 +123,7 @@ put_part(struct catalog *c, const struct bucket *b, const struct upload *u, stru
 }
 
 err_v
-catalog_part_put(struct catalog *c, const struct bucket *b, const struct upload *u, struct part *p, struct arena *a)
+catalog_part_put(struct catalog *c, const struct bucket *b, const struct upload *u, struct part *p)
 {
 	for (unsigned i = 0; i < p->nextents; i++)
 		p->extents[i].body = u->id;
@@ -199,7 +199,7 @@ abort_once(struct write *w, str key, struct id upload)
 }
 
 err_v
-catalog_upload_abort(struct catalog *c, const struct bucket *b, str key, struct id upload, struct arena *a)
+catalog_upload_abort(struct catalog *c, const struct bucket *b, str key, struct id upload)
 {
 	AUTO(write_done) struct write w = write_begin(c, b);
 	err_v e;

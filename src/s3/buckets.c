@@ -184,7 +184,7 @@ s3_create_bucket(struct s3_req *rq)
 	TRY(request_xml_optional(rq, CREATE_XML_MAX, &root));
 	TRY(location_read(rq, root, &new.location));
 	TRY(tags_read(rq, root, &tags, &new.tags));
-	TRY(catalog_bucket_create(rq->store->catalog, &new, rq->arena));
+	TRY(catalog_bucket_create(rq->store->catalog, &new));
 	resp_headerf(rq->resp, "Location", "/%.*s", STR_FMT(rq->bucket_name));
 	return answer_empty(rq, 200);
 }
@@ -219,6 +219,6 @@ s3_get_bucket_location(struct s3_req *rq)
 err_v
 s3_delete_bucket(struct s3_req *rq)
 {
-	TRY(catalog_bucket_delete(rq->store->catalog, &rq->bucket, rq->arena));
+	TRY(catalog_bucket_delete(rq->store->catalog, &rq->bucket));
 	return answer_empty(rq, 204);
 }

@@ -183,7 +183,7 @@ copy_by_bytes(struct copying *c, const struct conditions *conditions, struct obj
 	sse = o->sse;
 	TRY(copy_rewrite(&c->alive, &c->src, &c->from_key, 0, c->src.size, &plan, &got));
 	stream_object(rq->arena, &plan, &got, o);
-	e = catalog_put(rq->store->catalog, &rq->bucket, o, conditions, rq->arena, ret);
+	e = catalog_put(rq->store->catalog, &rq->bucket, o, conditions, ret);
 	if (!err_ok(e))
 		stream_drop(rq, &got, e);
 	return e;
@@ -205,7 +205,7 @@ copy_by_record(struct copying *c, const struct conditions *conditions, struct ob
 		TRY(copy_hash(&c->alive, &c->src, &c->from_key, 0, c->src.size, DIGEST_BIT(c->alg), &values));
 		o->checksum = checksum_of(c->alg, CHECKSUM_FULL_OBJECT, values.at[c->alg]);
 	}
-	return catalog_copy(rq->store->catalog, &rq->source->bucket, &c->src, &rq->bucket, o, conditions, rq->arena, ret);
+	return catalog_copy(rq->store->catalog, &rq->source->bucket, &c->src, &rq->bucket, o, conditions, ret);
 }
 
 static err

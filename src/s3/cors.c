@@ -302,7 +302,7 @@ s3_put_bucket_cors(struct s3_req *rq)
 	for (const struct xml_node *rule = root->child; rule != NULL; rule = rule->next)
 		rule_write(&b, rule);
 	xml_close(&b, "CORSConfiguration");
-	TRY(catalog_config_set(rq->store->catalog, &rq->bucket, CONFIG_CORS, buf_str(&b), rq->arena));
+	TRY(catalog_config_set(rq->store->catalog, &rq->bucket, CONFIG_CORS, buf_str(&b)));
 	return answer_empty(rq, 200);
 }
 
@@ -325,6 +325,6 @@ s3_get_bucket_cors(struct s3_req *rq)
 err_v
 s3_delete_bucket_cors(struct s3_req *rq)
 {
-	TRY(catalog_config_set(rq->store->catalog, &rq->bucket, CONFIG_CORS, STR_NONE, rq->arena));
+	TRY(catalog_config_set(rq->store->catalog, &rq->bucket, CONFIG_CORS, STR_NONE));
 	return answer_empty(rq, 204);
 }

@@ -39,7 +39,7 @@ s3_delete_object(struct s3_req *rq)
 
 	TRY(conditions_refuse(rq));
 	TRY(conditions_parse(rq, CONDITIONS_WRITE, &conditions));
-	TRY(catalog_delete(rq->store->catalog, &rq->bucket, rq->key, &rq->which, &conditions, NULL, rq->arena, &d));
+	TRY(catalog_delete(rq->store->catalog, &rq->bucket, rq->key, &rq->which, &conditions, NULL, &d));
 	if (d.marker)
 		resp_header(rq->resp, STR("x-amz-delete-marker"), STR("true"));
 	if (d.has_version)

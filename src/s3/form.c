@@ -373,7 +373,7 @@ store(struct form *f, struct object *o, struct version_id *ret)
 	stream_object(rq->arena, &plan, &got, o);
 	e = check_received(f, &got);
 	if (err_ok(e))
-		e = catalog_put(rq->store->catalog, &rq->bucket, o, &conditions, rq->arena, ret);
+		e = catalog_put(rq->store->catalog, &rq->bucket, o, &conditions, ret);
 	if (!err_ok(e))
 		stream_drop(rq, &got, e);
 	return e;

@@ -47,7 +47,7 @@ s3_put_bucket_lifecycle(struct s3_req *rq)
 	lifecycle_write(&b, &l);
 	if (buf_overflow(&b))
 		return err_s3f(S3_MalformedXML, "The lifecycle configuration is too long.");
-	TRY(catalog_config_set(rq->store->catalog, &rq->bucket, CONFIG_LIFECYCLE, buf_str(&b), rq->arena));
+	TRY(catalog_config_set(rq->store->catalog, &rq->bucket, CONFIG_LIFECYCLE, buf_str(&b)));
 	resp_header(rq->resp, TRANSITION_HEADER, TRANSITION_DEFAULT);
 	return answer_empty(rq, 200);
 }
@@ -72,6 +72,6 @@ s3_get_bucket_lifecycle(struct s3_req *rq)
 err_v
 s3_delete_bucket_lifecycle(struct s3_req *rq)
 {
-	TRY(catalog_config_set(rq->store->catalog, &rq->bucket, CONFIG_LIFECYCLE, STR_NONE, rq->arena));
+	TRY(catalog_config_set(rq->store->catalog, &rq->bucket, CONFIG_LIFECYCLE, STR_NONE));
 	return answer_empty(rq, 204);
 }

@@ -58,7 +58,7 @@ s3_create_upload(struct s3_req *rq)
 	u.tags = said.tags;
 	u.class = said.class;
 	sse_c_new(&key, &u.sse);
-	TRY(catalog_upload_create(rq->store->catalog, &rq->bucket, &u, rq->arena));
+	TRY(catalog_upload_create(rq->store->catalog, &rq->bucket, &u));
 
 	id_text(u.id, id);
 	buf_init(&b, 64u << 10);
@@ -112,7 +112,7 @@ part_commit(struct s3_req *rq, const struct upload *u, uint32_t number, const st
 		p.nextents = 1;
 	}
 	CRASH_POINT(part_stored);
-	e = catalog_part_put(rq->store->catalog, &rq->bucket, u, &p, rq->arena);
+	e = catalog_part_put(rq->store->catalog, &rq->bucket, u, &p);
 	if (!err_ok(e)) {
 		stream_drop(rq, got, e);
 		return e;
@@ -175,6 +175,6 @@ s3_abort_upload(struct s3_req *rq)
 
 	if (!id_parse(http_query_value(rq->head, STR("uploadId")), &id))
 		return err_s3(S3_NoSuchUpload);
-	TRY(catalog_upload_abort(rq->store->catalog, &rq->bucket, rq->key, id, rq->arena));
+	TRY(catalog_upload_abort(rq->store->catalog, &rq->bucket, rq->key, id));
 	return answer_empty(rq, 204);
 }

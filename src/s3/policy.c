@@ -38,7 +38,7 @@ s3_put_bucket_policy(struct s3_req *rq)
 	if (str_empty(text))
 		return err_s3f(S3_MalformedPolicy, "The request has no body; this call takes a policy.");
 	TRY(access_policy_validate(rq->store->access, rq->bucket.name, text));
-	TRY(catalog_config_set(rq->store->catalog, &rq->bucket, CONFIG_POLICY, text, rq->arena));
+	TRY(catalog_config_set(rq->store->catalog, &rq->bucket, CONFIG_POLICY, text));
 	return answer_empty(rq, 204);
 }
 
@@ -46,6 +46,6 @@ s3_put_bucket_policy(struct s3_req *rq)
 err_v
 s3_delete_bucket_policy(struct s3_req *rq)
 {
-	TRY(catalog_config_set(rq->store->catalog, &rq->bucket, CONFIG_POLICY, STR_NONE, rq->arena));
+	TRY(catalog_config_set(rq->store->catalog, &rq->bucket, CONFIG_POLICY, STR_NONE));
 	return answer_empty(rq, 204);
 }

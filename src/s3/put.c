@@ -46,7 +46,7 @@ static err
 commit(struct s3_req *rq, struct object *o, const struct conditions *conditions, struct version_id *ret)
 {
 	if (rq->wait == KV_MAY_BLOCK)
-		return catalog_put(rq->store->catalog, &rq->bucket, o, conditions, rq->arena, ret);
+		return catalog_put(rq->store->catalog, &rq->bucket, o, conditions, ret);
 	rq->commit.over = committed;
 	TRY(catalog_put_submit(rq->store->catalog, &rq->bucket, o, conditions, &rq->commit, ret));
 	rq->committing = true;

@@ -86,7 +86,7 @@ rename_from(struct s3_req *rq, str from, struct rename *r)
 	if (str_eq(from, rq->key))
 		return err_s3f(S3_InvalidRequest, "The source and the destination of a rename are the same key.");
 	TRY(authorize_action(rq, "s3:DeleteObject", &rq->bucket, from, NULL, NULL));
-	return catalog_rename(rq->store->catalog, &rq->bucket, r, rq->arena);
+	return catalog_rename(rq->store->catalog, &rq->bucket, r);
 }
 
 /* PUT /bucket/key?renameObject - S3 API: RenameObject */

@@ -93,7 +93,7 @@ object_tags_set(struct s3_req *rq, struct pairs tags)
 	struct object o;
 
 	TRY(object_find(rq, &o));
-	TRY(catalog_tags(rq->store->catalog, &rq->bucket, rq->key, &rq->which, tags, rq->arena, &version));
+	TRY(catalog_tags(rq->store->catalog, &rq->bucket, rq->key, &rq->which, tags, &version));
 	answer_version(rq, version);
 	return ERR_OK;
 }
@@ -177,7 +177,7 @@ s3_put_bucket_tagging(struct s3_req *rq)
 	TRY(tagging_parse(root, bucket_tags_max(rq), rq->arena, &tags));
 	buf_init(&b, 8 * TAGGING_BODY_MAX);
 	tagging_write(&b, tags);
-	TRY(catalog_config_set(rq->store->catalog, &rq->bucket, CONFIG_TAGS, buf_str(&b), rq->arena));
+	TRY(catalog_config_set(rq->store->catalog, &rq->bucket, CONFIG_TAGS, buf_str(&b)));
 	return answer_empty(rq, 204);
 }
 
@@ -185,7 +185,7 @@ s3_put_bucket_tagging(struct s3_req *rq)
 err_v
 s3_delete_bucket_tagging(struct s3_req *rq)
 {
-	TRY(catalog_config_set(rq->store->catalog, &rq->bucket, CONFIG_TAGS, STR_NONE, rq->arena));
+	TRY(catalog_config_set(rq->store->catalog, &rq->bucket, CONFIG_TAGS, STR_NONE));
 	return answer_empty(rq, 204);
 }
 
@@ -222,7 +222,7 @@ bucket_tags_replace(struct s3_req *rq, struct pairs tags)
 		tagging_write(&b, tags);
 		value = buf_str(&b);
 	}
-	TRY(catalog_config_replace(rq->store->catalog, &rq->bucket, CONFIG_TAGS, value, rq->arena));
+	TRY(catalog_config_replace(rq->store->catalog, &rq->bucket, CONFIG_TAGS, value));
 	return answer_empty(rq, 204);
 }
 

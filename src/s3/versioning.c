@@ -50,6 +50,6 @@ s3_put_bucket_versioning(struct s3_req *rq)
 		to = VERSIONING_SUSPENDED;
 	else
 		return err_s3f(S3_MalformedXML, "Status is Enabled or Suspended.");
-	TRY(catalog_bucket_versioning(rq->store->catalog, &rq->bucket, to, rq->arena));
+	TRY(catalog_bucket_versioning(rq->store->catalog, &rq->bucket, to));
 	return answer_empty(rq, 200);
 }

@@ -26,11 +26,11 @@ fill(void)
 
 	a = arena_new(1u << 16, 1u << 24);
 	CLAIM(err_ok(kv_open(STR("memory:"), NULL, &kv)) && err_ok(catalog_open(kv, &catalog)));
-	CLAIM(err_ok(catalog_bucket_create(catalog, &new, a)) && err_ok(catalog_bucket(catalog, new.name, KV_MAY_BLOCK, a, &bucket)));
+	CLAIM(err_ok(catalog_bucket_create(catalog, &new)) && err_ok(catalog_bucket(catalog, new.name, KV_MAY_BLOCK, a, &bucket)));
 	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
 		struct object o = { .key = str_c(keys[i]), .etag = STR("e"), .owner_org = STR("org") };
 
-		CLAIM(err_ok(catalog_put(catalog, &bucket, &o, NULL, a, &v)));
+		CLAIM(err_ok(catalog_put(catalog, &bucket, &o, NULL, &v)));
 	}
 }
 

@@ -31,7 +31,7 @@ bed_new(void)
 
 	EXPECT_OK(kv_open(STR("memory:"), NULL, &t.kv));
 	EXPECT_OK(catalog_open(t.kv, &t.c));
-	EXPECT_OK(catalog_bucket_create(t.c, &new, t.a));
+	EXPECT_OK(catalog_bucket_create(t.c, &new));
 	EXPECT_OK(catalog_bucket(t.c, STR("bucket"), KV_MAY_BLOCK, t.a, &t.b));
 	return t;
 }
@@ -45,7 +45,7 @@ bed_reload(struct bed *t)
 static inline void
 bed_versioning(struct bed *t, enum versioning v)
 {
-	EXPECT_OK(catalog_bucket_versioning(t->c, &t->b, v, t->a));
+	EXPECT_OK(catalog_bucket_versioning(t->c, &t->b, v));
 	bed_reload(t);
 }
 
@@ -73,7 +73,7 @@ put_if(struct bed *t, str key, str text, const struct conditions *cond, struct v
 {
 	struct object o = small(key, text);
 
-	return catalog_put(t->c, &t->b, &o, cond, t->a, ret);
+	return catalog_put(t->c, &t->b, &o, cond, ret);
 }
 
 static inline struct version_id
@@ -117,7 +117,7 @@ del(struct bed *t, str key, struct which which)
 {
 	struct deleted d = { .marker = false };
 
-	EXPECT_OK(catalog_delete(t->c, &t->b, key, &which, NULL, NULL, t->a, &d));
+	EXPECT_OK(catalog_delete(t->c, &t->b, key, &which, NULL, NULL, &d));
 	return d;
 }
 
@@ -184,7 +184,7 @@ reap_all(struct bed *t)
 				unsigned nrefs = 0;
 
 				EXPECT_OK(catalog_dead_unlink(t->c, &dead[j], t->a, &refs, &nrefs));
-				EXPECT_OK(catalog_dead_done(t->c, &dead[j], t->a));
+				EXPECT_OK(catalog_dead_done(t->c, &dead[j]));
 				blobs += nrefs;
 			}
 			n += ndead;

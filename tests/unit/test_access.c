@@ -526,11 +526,11 @@ TEST(organizations)
 	EXPECT(access_org_audited(f.access, o.id));
 	key = make_key(&f, (struct key_new){ .org = o.id }, &none);
 	EXPECT_OK(catalog_bucket_create(f.catalog, &(struct bucket_new){ .name = STR("bucket-of-it"), .org = o.id, .location = STR("x"),
-	    .creator = STR("c"), .limit = 10 }, f.mem));
+	    .creator = STR("c"), .limit = 10 }));
 	EXPECT_ERR("buckets", access_org_delete(f.access, o.id), -ENOTEMPTY);
 	struct bucket b;
 	EXPECT_OK(catalog_bucket(f.catalog, STR("bucket-of-it"), KV_MAY_BLOCK, f.mem, &b));
-	EXPECT_OK(catalog_bucket_delete(f.catalog, &b, f.mem));
+	EXPECT_OK(catalog_bucket_delete(f.catalog, &b));
 	EXPECT_OK(access_org_delete(f.access, o.id));
 	EXPECT_ERR("its key", find(&f, key.id, STR_NONE), S3_InvalidAccessKeyId);
 	EXPECT_ERR("gone", access_org_get(f.access, o.id, f.mem, &got), -ENOENT);
@@ -700,7 +700,7 @@ set_bucket_policy(struct fixture *f, const char *json)
 	struct bucket b;
 
 	EXPECT_OK(catalog_bucket(f->catalog, STR("bbb"), KV_MAY_BLOCK, f->mem, &b));
-	EXPECT_OK(catalog_config_set(f->catalog, &b, CONFIG_POLICY, json != NULL ? quotes(f, json) : STR_NONE, f->mem));
+	EXPECT_OK(catalog_config_set(f->catalog, &b, CONFIG_POLICY, json != NULL ? quotes(f, json) : STR_NONE));
 }
 
 static void
@@ -728,7 +728,7 @@ TEST(decision_table)
 	EXPECT_OK(access_org_create(f.access, STR("outside"), f.mem, &out));
 	who[OUTSIDER].org = out.id;
 	EXPECT_OK(catalog_bucket_create(f.catalog, &(struct bucket_new){ .name = STR("bbb"), .org = f.first.org.id, .location = STR("x"),
-	    .creator = STR("c"), .limit = 10 }, f.mem));
+	    .creator = STR("c"), .limit = 10 }));
 	for (size_t i = 0; i < COUNT(decisions); i++) {
 		const struct decision *d = &decisions[i];
 		struct access_question q = { .who = &who[d->who], .action = str_c(d->action), .key = str_c(d->key) };
@@ -766,7 +766,7 @@ TEST(needs_tags)
 	bool needs;
 
 	EXPECT_OK(catalog_bucket_create(f.catalog, &(struct bucket_new){ .name = STR("bbb"), .org = f.first.org.id, .location = STR("x"),
-	    .creator = STR("c"), .limit = 10 }, f.mem));
+	    .creator = STR("c"), .limit = 10 }));
 	EXPECT_OK(catalog_bucket(f.catalog, STR("bbb"), KV_MAY_BLOCK, f.mem, &b));
 	EXPECT_OK(access_needs_tags(f.access, &b, KV_NO_WAIT, &needs));
 	EXPECT(!needs);
@@ -813,7 +813,7 @@ TEST(control_and_can_i)
 	EXPECT_ERR("no action", access_can_i(f.access, &user, STR("s3:Fly"), STR("*"), f.mem, &may, NULL), S3_InvalidArgument);
 	/* With the bucket there, its policy counts too. */
 	EXPECT_OK(catalog_bucket_create(f.catalog, &(struct bucket_new){ .name = STR("bbb"), .org = org, .location = STR("x"),
-	    .creator = STR("c"), .limit = 10 }, f.mem));
+	    .creator = STR("c"), .limit = 10 }));
 	set_bucket_policy(&f, BP("Deny", "'*'", "s3:GetObject"));
 	EXPECT_OK(access_can_i(f.access, &user, STR("s3:GetObject"), STR("bbb/k"), f.mem, &may, NULL));
 	EXPECT(!may);
@@ -858,7 +858,7 @@ TEST(readers_while_all_changes)
 	unsigned n;
 
 	EXPECT_OK(catalog_bucket_create(f.catalog, &(struct bucket_new){ .name = STR("bbb"), .org = f.first.org.id, .location = STR("x"),
-	    .creator = STR("c"), .limit = 10 }, f.mem));
+	    .creator = STR("c"), .limit = 10 }));
 	set_bucket_policy(&f, BP("Allow", "'*'", "s3:*"));
 	EXPECT_OK(catalog_bucket(f.catalog, STR("bbb"), KV_MAY_BLOCK, f.mem, &r.bucket));
 	for (size_t i = 0; i < COUNT(thread); i++)

@@ -20,20 +20,20 @@ TEST(bucket_create_find_delete)
 	EXPECT_STR("name", t.b.name, STR("bucket"));
 	EXPECT_STR("location", t.b.location, STR("HERE"));
 	EXPECT(t.b.created_ms > 0 && t.b.space > 0 && t.b.versioning == VERSIONING_NEVER);
-	EXPECT_OK(catalog_bucket_create(t.c, &same, t.a));
-	EXPECT_ERR("strict", catalog_bucket_create(t.c, &strict, t.a), S3_BucketAlreadyOwnedByYou);
-	EXPECT_ERR("elsewhere", catalog_bucket_create(t.c, &there, t.a), S3_BucketAlreadyOwnedByYou);
-	EXPECT_ERR("another's", catalog_bucket_create(t.c, &other, t.a), S3_BucketAlreadyExists);
-	EXPECT_ERR("limit", catalog_bucket_create(t.c, &second, t.a), S3_TooManyBuckets);
+	EXPECT_OK(catalog_bucket_create(t.c, &same));
+	EXPECT_ERR("strict", catalog_bucket_create(t.c, &strict), S3_BucketAlreadyOwnedByYou);
+	EXPECT_ERR("elsewhere", catalog_bucket_create(t.c, &there), S3_BucketAlreadyOwnedByYou);
+	EXPECT_ERR("another's", catalog_bucket_create(t.c, &other), S3_BucketAlreadyExists);
+	EXPECT_ERR("limit", catalog_bucket_create(t.c, &second), S3_TooManyBuckets);
 	EXPECT_ERR("none", catalog_bucket(t.c, STR("none"), KV_MAY_BLOCK, t.a, &b), S3_NoSuchBucket);
 	put(&t, STR("k"), STR("v"));
-	EXPECT_ERR("not empty", catalog_bucket_delete(t.c, &t.b, t.a), S3_BucketNotEmpty);
+	EXPECT_ERR("not empty", catalog_bucket_delete(t.c, &t.b), S3_BucketNotEmpty);
 	del(&t, STR("k"), current);
-	EXPECT_OK(catalog_bucket_delete(t.c, &t.b, t.a));
+	EXPECT_OK(catalog_bucket_delete(t.c, &t.b));
 	EXPECT_ERR("gone", catalog_bucket(t.c, STR("bucket"), KV_MAY_BLOCK, t.a, &b), S3_NoSuchBucket);
-	EXPECT_ERR("again", catalog_bucket_delete(t.c, &t.b, t.a), S3_NoSuchBucket);
+	EXPECT_ERR("again", catalog_bucket_delete(t.c, &t.b), S3_NoSuchBucket);
 	EXPECT_ERR("late put", put_if(&t, STR("k"), STR("v"), NULL, &(struct version_id){ 0 }), S3_NoSuchBucket);
-	EXPECT_OK(catalog_bucket_create(t.c, &other, t.a));
+	EXPECT_OK(catalog_bucket_create(t.c, &other));
 	EXPECT_OK(catalog_bucket(t.c, STR("bucket"), KV_MAY_BLOCK, t.a, &b));
 	EXPECT(b.space != t.b.space);
 	EXPECT_STR("new owner", b.org, STR("other"));
@@ -66,14 +66,14 @@ TEST(space_of_a_deleted_bucket)
 	struct version_id v;
 	uint32_t space = t.b.space;
 
-	EXPECT_OK(catalog_bucket_create(t.c, &other, t.a));
+	EXPECT_OK(catalog_bucket_create(t.c, &other));
 	EXPECT_OK(catalog_bucket(t.c, STR("other"), KV_MAY_BLOCK, t.a, &to));
-	EXPECT_OK(catalog_put(t.c, &t.b, &o, NULL, t.a, &v));
+	EXPECT_OK(catalog_put(t.c, &t.b, &o, NULL, &v));
 	EXPECT_OK(get(&t, STR("k"), current, &o));
-	EXPECT_OK(catalog_copy(t.c, &t.b, &o, &to, &copied, NULL, t.a, &v));
+	EXPECT_OK(catalog_copy(t.c, &t.b, &o, &to, &copied, NULL, &v));
 	del(&t, STR("k"), current);
 	EXPECT_OK(retire(&t, UINT64_MAX));
-	EXPECT_OK(catalog_bucket_delete(t.c, &t.b, t.a));
+	EXPECT_OK(catalog_bucket_delete(t.c, &t.b));
 	EXPECT_OK(retire(&t, UINT64_MAX));
 	EXPECT(spaces(&t) == 2);	/* a dead entry */
 	EXPECT(reap_all(&t) == 0);
@@ -88,7 +88,7 @@ TEST(space_of_a_deleted_bucket)
 	EXPECT_OK(retire(&t, UINT64_MAX));
 	EXPECT(spaces(&t) == 1 && rows(&t, 'H') == 0 && rows(&t, 'N') == 0);
 	EXPECT_OK(retire(&t, UINT64_MAX));
-	EXPECT_OK(catalog_bucket_create(t.c, &new, t.a));
+	EXPECT_OK(catalog_bucket_create(t.c, &new));
 	bed_reload(&t);
 	EXPECT(spaces(&t) == 2 && t.b.space > to.space);
 }
@@ -112,7 +112,7 @@ TEST(space_without_a_bucket)
 	remove_row(&t, t.b.space, row_head());
 	EXPECT_OK(retire(&t, UINT64_MAX));
 	EXPECT(spaces(&t) == 1);
-	EXPECT_OK(catalog_bucket_create(t.c, &new, t.a));
+	EXPECT_OK(catalog_bucket_create(t.c, &new));
 	bed_reload(&t);
 	EXPECT(t.b.space == space);
 	remove_row(&t, t.b.space, row_head());
@@ -130,7 +130,7 @@ TEST(bucket_find_among_many)
 	for (unsigned i = 0; i < 1100; i++) {
 		struct bucket_new new = { .name = arena_fmt(t.a, "many-%u", i), .org = STR("org"), .location = STR("HERE") };
 
-		EXPECT_OK(catalog_bucket_create(t.c, &new, t.a));
+		EXPECT_OK(catalog_bucket_create(t.c, &new));
 	}
 	for (unsigned i = 0; i < 2200; i++) {
 		str name = arena_fmt(t.a, "many-%u", i * 7 % 1100);
@@ -150,7 +150,7 @@ TEST(bucket_list_pages)
 	for (int i = 0; i < 5; i++) {
 		struct bucket_new new = { .name = arena_fmt(t.a, "b-%d", i), .org = i == 2 ? STR("other") : STR("org") };
 
-		EXPECT_OK(catalog_bucket_create(t.c, &new, t.a));
+		EXPECT_OK(catalog_bucket_create(t.c, &new));
 	}
 	EXPECT_OK(catalog_bucket_list(t.c, STR_NONE, STR(""), STR(""), 1000, t.a, &list, &n, &more));
 	EXPECT(n == 6 && !more);
@@ -169,7 +169,7 @@ TEST(bucket_configuration)
 	str text;
 
 	EXPECT_ERR("none", catalog_config_get(t.c, &t.b, CONFIG_POLICY, t.a, &text), -ENOENT);
-	EXPECT_OK(catalog_config_set(t.c, &t.b, CONFIG_POLICY, STR("{}"), t.a));
+	EXPECT_OK(catalog_config_set(t.c, &t.b, CONFIG_POLICY, STR("{}")));
 	bed_reload(&t);
 	EXPECT(t.b.has_policy && !t.b.has_cors && t.b.generation == 1);
 	EXPECT_OK(catalog_config_get(t.c, &t.b, CONFIG_POLICY, t.a, &text));
@@ -177,8 +177,8 @@ TEST(bucket_configuration)
 	want = t.b;
 	want.audit = true;
 	want.capacity_cap = 10;
-	EXPECT_OK(catalog_bucket_settings(t.c, &t.b, &want, t.a));
-	EXPECT_OK(catalog_config_set(t.c, &t.b, CONFIG_POLICY, STR_NONE, t.a));
+	EXPECT_OK(catalog_bucket_settings(t.c, &t.b, &want));
+	EXPECT_OK(catalog_config_set(t.c, &t.b, CONFIG_POLICY, STR_NONE));
 	bed_reload(&t);
 	EXPECT(!t.b.has_policy && t.b.audit && t.b.capacity_cap == 10 && t.b.generation == 3);
 	put(&t, STR("k"), STR("0123456789"));
@@ -403,11 +403,11 @@ TEST(delete_expected_only)
 	EXPECT_OK(get(&t, STR("k"), current, &o));
 	first = o.oid;
 	put(&t, STR("k"), STR("two"));
-	EXPECT_ERR("replaced", catalog_delete(t.c, &t.b, STR("k"), &current, NULL, &first, t.a, &d), S3_PreconditionFailed);
-	EXPECT_ERR("stale", catalog_delete(t.c, &t.b, STR("k"), &current, &stale, NULL, t.a, &d), S3_PreconditionFailed);
-	EXPECT_ERR("nothing", catalog_delete(t.c, &t.b, STR("l"), &current, &stale, NULL, t.a, &d), S3_NoSuchKey);
+	EXPECT_ERR("replaced", catalog_delete(t.c, &t.b, STR("k"), &current, NULL, &first, &d), S3_PreconditionFailed);
+	EXPECT_ERR("stale", catalog_delete(t.c, &t.b, STR("k"), &current, &stale, NULL, &d), S3_PreconditionFailed);
+	EXPECT_ERR("nothing", catalog_delete(t.c, &t.b, STR("l"), &current, &stale, NULL, &d), S3_NoSuchKey);
 	EXPECT_OK(get(&t, STR("k"), current, &o));
-	EXPECT_OK(catalog_delete(t.c, &t.b, STR("k"), &current, NULL, &o.oid, t.a, &d));
+	EXPECT_OK(catalog_delete(t.c, &t.b, STR("k"), &current, NULL, &o.oid, &d));
 }
 
 /* ---- two keys at once ---- */
@@ -419,7 +419,6 @@ static struct kv_ops meddling;
 static err
 meddling_get(struct kv *kv, str full, enum kv_wait wait, struct arena *a, str *ret)
 {
-	AUTO(arena_free) struct arena *own = arena_new(1 << 12, 1 << 20);
 	struct rename other = { .from = STR("a"), .to = STR("b"), .principal = STR("other") };
 	struct bed *t = meddled;
 	err_v e;
@@ -427,7 +426,7 @@ meddling_get(struct kv *kv, str full, enum kv_wait wait, struct arena *a, str *r
 	kv->ops = &kv_mem_ops;
 	if (str_ends(full, STR("Ob\0\1"))) {
 		meddled = NULL;
-		EXPECT_OK(catalog_rename(t->c, &t->b, &other, own));
+		EXPECT_OK(catalog_rename(t->c, &t->b, &other));
 	}
 	e = kv_mem_ops.get(kv, full, wait, a, ret);
 	if (meddled != NULL)
@@ -456,17 +455,17 @@ TEST(refusals_see_one_instant)
 
 	put(&t, STR("a"), STR("one"));
 	meddle(&t);
-	EXPECT_ERR("rename", catalog_rename(t.c, &t.b, &r, t.a), S3_NoSuchKey);
+	EXPECT_ERR("rename", catalog_rename(t.c, &t.b, &r), S3_NoSuchKey);
 	EXPECT(meddled == NULL);
-	EXPECT_OK(catalog_delete(t.c, &t.b, STR("b"), &current, NULL, NULL, t.a, &d));
+	EXPECT_OK(catalog_delete(t.c, &t.b, STR("b"), &current, NULL, NULL, &d));
 	put(&t, STR("a"), STR("two"));
 	EXPECT_OK(get(&t, STR("a"), current, &src));
 	meddle(&t);
-	EXPECT_ERR("copy", catalog_copy(t.c, &t.b, &src, &t.b, &o, &absent, t.a, &v), S3_OperationAborted);
+	EXPECT_ERR("copy", catalog_copy(t.c, &t.b, &src, &t.b, &o, &absent, &v), S3_OperationAborted);
 	EXPECT(meddled == NULL);
 	/* And when both were there all the time it is one. */
 	put(&t, STR("a"), STR("three"));
-	EXPECT_ERR("rename", catalog_rename(t.c, &t.b, &r, t.a), S3_PreconditionFailed);
+	EXPECT_ERR("rename", catalog_rename(t.c, &t.b, &r), S3_PreconditionFailed);
 }
 
 /*
@@ -517,6 +516,6 @@ TEST(pages_of_large_rows_stay_small)
 	EXPECT_EQ("parts", n, PARTS);
 	EXPECT_EQ("size", listed[PARTS - 1].size, EXTENTS_MAX);
 	EXPECT_STR("etag", listed[PARTS - 1].etag, STR("e"));
-	EXPECT_OK(catalog_dead_done(t.c, &all, t.a));
+	EXPECT_OK(catalog_dead_done(t.c, &all));
 	EXPECT_EQ("no row is left", rows(&t, 'P'), 0);
 }

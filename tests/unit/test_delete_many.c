@@ -115,10 +115,10 @@ TEST(many_is_one_by_one)
 		for (unsigned i = 0; i < n; i++)
 			items_draw(&p, &one[i], &many[i]);
 		for (unsigned i = 0; i < n; i++)
-			one[i].error = catalog_delete(p.one.c, &p.one.b, one[i].key, &one[i].which, &one[i].conditions, NULL, p.one.a,
+			one[i].error = catalog_delete(p.one.c, &p.one.b, one[i].key, &one[i].which, &one[i].conditions, NULL,
 			    &one[i].result);
 		if (round % 3 == 0)	/* our bucket becomes an old one: every batch meets a conflict */
-			EXPECT_OK(catalog_config_set(p.many.c, &p.many.b, CONFIG_CORS, STR("x"), p.many.a));
+			EXPECT_OK(catalog_config_set(p.many.c, &p.many.b, CONFIG_CORS, STR("x")));
 		catalog_delete_many(p.many.c, &p.many.b, many, n);
 		/* After a conflict, a condition that does not hold may say so with another code. */
 		for (unsigned i = 0; i < n; i++)
@@ -193,7 +193,7 @@ write_on(void *arg)
 		struct object o = small(arena_fmt(a, "k%u", i % BUSY_KEYS), STR("text"));
 		struct version_id v;
 
-		EXPECT_OK(catalog_put(w->bed->c, &w->bed->b, &o, NULL, a, &v));
+		EXPECT_OK(catalog_put(w->bed->c, &w->bed->b, &o, NULL, &v));
 		if (i % 1000 == 0)
 			arena_reset(a);
 	}

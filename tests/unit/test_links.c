@@ -129,7 +129,7 @@ copy_again(struct race *r)
 {
 	struct version_id v;
 
-	return catalog_copy(r->bed.c, &r->bed.b, &r->src, &r->other, &r->copy, NULL, r->bed.a, &v);
+	return catalog_copy(r->bed.c, &r->bed.b, &r->src, &r->other, &r->copy, NULL, &v);
 }
 
 static void
@@ -156,10 +156,10 @@ race_new(void)
 	struct version_id v;
 
 	r->bed = bed_new();
-	EXPECT_OK(catalog_bucket_create(r->bed.c, &new, r->bed.a));
+	EXPECT_OK(catalog_bucket_create(r->bed.c, &new));
 	EXPECT_OK(catalog_bucket(r->bed.c, STR("other"), KV_MAY_BLOCK, r->bed.a, &r->other));
 	o = large(&r->bed, STR("source"), 100000);
-	EXPECT_OK(catalog_put(r->bed.c, &r->bed.b, &o, NULL, r->bed.a, &v));
+	EXPECT_OK(catalog_put(r->bed.c, &r->bed.b, &o, NULL, &v));
 	EXPECT_OK(get(&r->bed, STR("source"), current, &r->src));
 	r->copy = (struct object){ .key = STR("copy"), .etag = STR("copy"), .owner_org = STR("org"), .oid = id_new(r->other.space) };
 	put_between(r);
@@ -209,7 +209,7 @@ reap(struct race *r, enum dead_kind kind, unsigned want_blobs)
 	struct dead d = dead_of(r, kind);
 
 	EXPECT_EQ("blobs to delete", unlink_it(r, &d), want_blobs);
-	EXPECT_OK(catalog_dead_done(r->bed.c, &d, r->bed.a));
+	EXPECT_OK(catalog_dead_done(r->bed.c, &d));
 }
 
 static void
@@ -217,7 +217,7 @@ delete_copy(struct race *r)
 {
 	struct deleted d;
 
-	EXPECT_OK(catalog_delete(r->bed.c, &r->other, STR("copy"), &current, NULL, NULL, r->bed.a, &d));
+	EXPECT_OK(catalog_delete(r->bed.c, &r->other, STR("copy"), &current, NULL, NULL, &d));
 }
 
 /* The copy is there, and its bytes belong to it alone: they go when it goes, not before. */
@@ -261,7 +261,7 @@ TEST(link_made_anew_before_it_is_struck_off)
 	d = dead_of(r, DEAD_LINK);
 	EXPECT_EQ("blobs to delete", unlink_it(r, &d), 0);
 	copy_dies(r);
-	EXPECT_OK(catalog_dead_done(r->bed.c, &d, r->bed.a));
+	EXPECT_OK(catalog_dead_done(r->bed.c, &d));
 	reap(r, DEAD_LINK, 0);			/* somebody still looks after it */
 	del(&r->bed, STR("source"), current);
 	EXPECT_EQ("the blob", reap_all(&r->bed), 1);

@@ -190,7 +190,7 @@ TEST(access_check_allocates_nothing)
 		    "\"statements\":[{\"name\":\"s\",\"effect\":\"Allow\",\"actions\":[\"s3:*\"],\"resources\":[\"b*\"],"
 		    "\"principals\":[\"coreweave/u\"]}]}", i), mem, &name));
 	EXPECT_OK(catalog_bucket_create(catalog, &(struct bucket_new){ .name = STR("bbb"), .org = first.org.id, .location = STR("x"),
-	    .creator = STR("c"), .limit = 10 }, mem));
+	    .creator = STR("c"), .limit = 10 }));
 	for (size_t i = 0; i < 4; i++) {
 		struct principal who = asker(i < 2 ? first.org.id : STR("ffffff"));
 		struct access_question q = question("s3:GetObject", &who, mem);
@@ -200,7 +200,7 @@ TEST(access_check_allocates_nothing)
 
 		EXPECT_OK(catalog_bucket(catalog, STR("bbb"), KV_MAY_BLOCK, mem, &b));
 		EXPECT_OK(catalog_config_set(catalog, &b, CONFIG_POLICY, arena_fmt(mem, "{\"Statement\":[" STATEMENT "," STATEMENT "]}",
-		    "Allow", STR_FMT(first.org.id), "x*", effects[i % 2], STR_FMT(first.org.id), "u"), mem));
+		    "Allow", STR_FMT(first.org.id), "x*", effects[i % 2], STR_FMT(first.org.id), "u")));
 		EXPECT_OK(catalog_bucket(catalog, STR("bbb"), KV_MAY_BLOCK, mem, &b));
 		q.target = &b;
 		e = access_check(access, &q, &why);		/* compiles it */

@@ -123,7 +123,7 @@ place_new(struct place *p)
 	EXPECT_OK(kv_open(arena_fmt(t->a, "rocksdb:%s/index", p->dir), &options, &t->kv));
 	count_calls(t->kv);
 	EXPECT_OK(catalog_open(t->kv, &t->c));
-	EXPECT_OK(catalog_bucket_create(t->c, &new, t->a));
+	EXPECT_OK(catalog_bucket_create(t->c, &new));
 	bed_reload(t);
 }
 
@@ -297,7 +297,7 @@ upload_new(struct bed *t, str key)
 {
 	struct upload u = { .key = key, .started_ms = 1, .owner_org = STR("org"), .initiator = STR("me") };
 
-	EXPECT_OK(catalog_upload_create(t->c, &t->b, &u, t->a));
+	EXPECT_OK(catalog_upload_create(t->c, &t->b, &u));
 	return u;
 }
 
@@ -333,7 +333,7 @@ part_put(struct bed *t, const struct upload *u, unsigned number, uint64_t size)
 	struct part p = { .number = number, .size = size, .etag = STR("00000000000000000000000000000000"), .modified_ms = 1,
 	    .extents = &extent, .nextents = 1 };
 
-	return catalog_part_put(t->c, &t->b, u, &p, t->a);
+	return catalog_part_put(t->c, &t->b, u, &p);
 }
 
 static void
@@ -345,7 +345,7 @@ put_part(struct bed *t, unsigned n)
 static void
 abort_upload(struct bed *t, unsigned n)
 {
-	EXPECT_OK(catalog_upload_abort(t->c, &t->b, last.key, last.id, t->a));
+	EXPECT_OK(catalog_upload_abort(t->c, &t->b, last.key, last.id));
 }
 
 static void

@@ -121,7 +121,7 @@ TEST(days_follow_renames_and_go_with_the_bucket)
 	put(&t, STR("old"), STR("1"));
 	put(&t, STR("new"), STR("2"));
 	EXPECT_OK(catalog_touch(t.c, t.b.space, keys, 2, 20000, t.a));
-	EXPECT_OK(catalog_rename(t.c, &t.b, &r, t.a));
+	EXPECT_OK(catalog_rename(t.c, &t.b, &r));
 	EXPECT_OK(touches_open(t.c, t.b.space, &ts));
 	EXPECT_EQ("new", find(ts, STR("new"), &l), 20000);
 	EXPECT_EQ("old", find(ts, STR("old"), &l), 0);
@@ -132,7 +132,7 @@ TEST(days_follow_renames_and_go_with_the_bucket)
 	EXPECT_OK(catalog_ages(t.c, t.b.space, t.a, &got));
 	EXPECT(memcmp(&got, &ages, sizeof(got)) == 0);
 	del(&t, STR("new"), current);
-	EXPECT_OK(catalog_bucket_delete(t.c, &t.b, t.a));
+	EXPECT_OK(catalog_bucket_delete(t.c, &t.b));
 	EXPECT_EQ("days", rows(&t, 'A'), 0);
 	EXPECT_EQ("ages", rows(&t, 'G'), 0);
 	EXPECT_OK(catalog_touch(t.c, t.b.space, keys, 2, 20001, t.a));	/* too late */

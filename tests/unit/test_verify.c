@@ -100,7 +100,7 @@ put_blob(struct store *s, str key, size_t size)
 	struct version_id v;
 
 	o.extent.blob = blob(s, s->bed.b.space, size);
-	EXPECT_OK(catalog_put(s->bed.c, &s->bed.b, &o, NULL, s->bed.a, &v));
+	EXPECT_OK(catalog_put(s->bed.c, &s->bed.b, &o, NULL, &v));
 }
 
 static void
@@ -115,7 +115,7 @@ put_inline(struct store *s, str key, str text)
 	for (unsigned i = 0; i < 32; i++)
 		hex[i] = "0123456789abcdef"[i % 2 == 0 ? md5[i / 2] >> 4 : md5[i / 2] & 15];
 	o.etag = str_n(hex, sizeof(hex));
-	EXPECT_OK(catalog_put(s->bed.c, &s->bed.b, &o, NULL, s->bed.a, &v));
+	EXPECT_OK(catalog_put(s->bed.c, &s->bed.b, &o, NULL, &v));
 }
 
 static void
@@ -125,7 +125,7 @@ copy(struct store *s, str key, const struct bucket *to, str as)
 	struct version_id v;
 
 	EXPECT_OK(get(&s->bed, key, current, &src));
-	EXPECT_OK(catalog_copy(s->bed.c, &s->bed.b, &src, to, &o, NULL, s->bed.a, &v));
+	EXPECT_OK(catalog_copy(s->bed.c, &s->bed.b, &src, to, &o, NULL, &v));
 }
 
 static err
@@ -142,7 +142,7 @@ put_part(struct store *s, const struct bucket *b, const struct upload *u, uint32
 	struct extent extent = { .len = size, .blob = blob(s, b->space, size) };
 
 	p.extents = &extent;
-	EXPECT_OK(catalog_part_put(s->bed.c, b, u, &p, s->bed.a));
+	EXPECT_OK(catalog_part_put(s->bed.c, b, u, &p));
 }
 
 /* Part 1 is borrowed from "big", or of its own; 2 too; 7 is not chosen. */
@@ -155,7 +155,7 @@ put_parts(struct store *s, const struct bucket *b, str key, str borrow_from, boo
 	struct object src, o;
 	struct version_id v;
 
-	EXPECT_OK(catalog_upload_create(s->bed.c, b, &u, s->bed.a));
+	EXPECT_OK(catalog_upload_create(s->bed.c, b, &u));
 	if (borrow_from.len > 0) {
 		EXPECT_OK(get(&s->bed, borrow_from, current, &src));
 		EXPECT_OK(catalog_part_copy(s->bed.c, &s->bed.b, &src, 0, PART_BYTES, b, &u, &p, s->bed.a));
@@ -199,7 +199,7 @@ fill(struct store *s)
 	put_parts(s, &s->other, STR("borrowed parts"), STR("parts"), true);
 	put_parts(s, &t->b, STR("under way"), STR(""), false);
 	copy(s, STR("parts"), &s->other, STR("parts copied"));
-	EXPECT_OK(catalog_config_set(t->c, &t->b, CONFIG_CORS, STR("text"), t->a));
+	EXPECT_OK(catalog_config_set(t->c, &t->b, CONFIG_CORS, STR("text")));
 	bed_reload(t);
 }
 
@@ -212,7 +212,7 @@ store_new(void)
 	EXPECT_OK(blobs_open(STR("memory:"), NULL, &s.blobs));
 	s.crew = crew_new(2);
 	buf_init(&s.said, 1u << 20);
-	EXPECT_OK(catalog_bucket_create(s.bed.c, &new, s.bed.a));
+	EXPECT_OK(catalog_bucket_create(s.bed.c, &new));
 	EXPECT_OK(catalog_bucket(s.bed.c, STR("other"), KV_MAY_BLOCK, s.bed.a, &s.other));
 	fill(&s);
 	return s;
