@@ -6,7 +6,7 @@ import pytest
 import instructions
 from contender import TOP
 
-LIMITS = {"GET": 110000, "HEAD": 105000, "PUT": 260000}
+LIMITS = {"GET": 110000, "HEAD": 105000, "PUT": 240000}
 
 
 @pytest.mark.parametrize("method", LIMITS)
