@@ -12,14 +12,18 @@ void
 flush_init(struct flush *f, int fd, int (*sync)(int))
 {
 	*f = (struct flush){ .sync = sync, .fd = fd, .round = 1 };
-	cond_init(&f->wake);
+	cond_init(&f->left);
+	cond_init(&f->over[0]);
+	cond_init(&f->over[1]);
 }
 
 void
 flush_done(struct flush *f)
 {
 	assert(!f->running && f->inside[0] == 0 && f->inside[1] == 0);
-	cond_done(&f->wake);
+	cond_done(&f->left);
+	cond_done(&f->over[0]);
+	cond_done(&f->over[1]);
 }
 
 uint64_t
@@ -36,7 +40,7 @@ flush_leave(struct file_store *s, struct flush *f, uint64_t round)
 	lock_assert_held(&s->lock);
 	assert(f->inside[round % 2] > 0);
 	if (--f->inside[round % 2] == 0)
-		cond_broadcast(&f->wake);
+		cond_signal(&f->left);
 }
 
 /*
@@ -52,7 +56,7 @@ lead(struct file_store *s, struct flush *f, uint64_t round) REQUIRES(s->lock)
 	f->running = true;
 	f->round++;
 	while (f->inside[round % 2] > 0)
-		cond_wait(&f->wake, &s->lock);
+		cond_wait(&f->left, &s->lock);
 	if (failed == 0) {
 		lock_drop(&s->lock);
 		if (f->sync(f->fd) != 0)
@@ -66,7 +70,8 @@ lead(struct file_store *s, struct flush *f, uint64_t round) REQUIRES(s->lock)
 		f->failed = failed;
 	if (f->failed == 0)
 		f->good = round;
-	cond_broadcast(&f->wake);
+	cond_broadcast(&f->over[round % 2]);
+	cond_signal(&f->over[f->round % 2]);	/* one of the next round leads it */
 }
 
 err_v
@@ -75,7 +80,7 @@ flush_wait(struct file_store *s, struct flush *f, uint64_t round, const char *wh
 	lock_assert_held(&s->lock);
 	while (f->done < round) {
 		if (f->running)
-			cond_wait(&f->wake, &s->lock);
+			cond_wait(&f->over[round % 2], &s->lock);
 		else
 			lead(s, f, round);
 	}

@@ -96,7 +96,8 @@ static inline uint64_t record_len(uint64_t size) { return round_up(record_data(s
 struct flush {
 	int (*sync)(int fd);
 	int fd;
-	struct cond wake;
+	struct cond left;	/* the leader waits for those inside */
+	struct cond over[2];	/* the others, by parity of their round: so nobody is woken for another's */
 	uint64_t round;		/* open to newcomers; the first is 1 */
 	uint64_t done;		/* rounds up to this one have been flushed, or failed */
 	uint64_t good;		/* up to this one they were flushed */
