@@ -62,6 +62,38 @@ def test_default_size_of_transitions(s3, made):
         put("none")
 
 
+READ_BY_TERRAFORM = {     # of a bucket that was just made, in the provider's order: what is there, or the error that it takes for nothing
+    "get_bucket_policy": "NoSuchBucketPolicy", "get_bucket_acl": None, "get_bucket_cors": "NoSuchCORSConfiguration",
+    "get_bucket_website": "NotImplemented", "get_bucket_versioning": None, "get_bucket_accelerate_configuration": "NotImplemented",
+    "get_bucket_request_payment": "NotImplemented", "get_bucket_logging": "NotImplemented",
+    "get_bucket_lifecycle_configuration": "NoSuchLifecycleConfiguration", "get_bucket_replication": "NotImplemented",
+    "get_bucket_encryption": "NotImplemented", "get_object_lock_configuration": "NotImplemented", "get_bucket_tagging": None}
+
+
+def test_what_terraform_reads(s3):
+    """Creating, refreshing and destroying an aws_s3_bucket: no answer is one that its provider stops at, or tries again."""
+    bucket = "made-by-terraform"
+    s3.create_bucket(Bucket=bucket, ACL="private", CreateBucketConfiguration={"LocationConstraint": "US-TEST-01A"})
+    for call, code in READ_BY_TERRAFORM.items():
+        try:
+            answer, got = getattr(s3, call)(Bucket=bucket)["ResponseMetadata"], None
+        except s3.exceptions.ClientError as e:
+            answer, got = e.response["ResponseMetadata"], e.response["Error"]["Code"]
+        assert (got, answer["RetryAttempts"]) == (code, 0), call
+    assert s3.head_bucket(Bucket=bucket)["BucketRegion"] == "US-TEST-01A"
+    s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+    s3.put_object(Bucket=bucket, Key="a//b", Body=b"")
+    s3.delete_object(Bucket=bucket, Key="a//b")
+    with refused("BucketNotEmpty", 409):
+        s3.delete_bucket(Bucket=bucket)
+    listed = s3.list_object_versions(Bucket=bucket)
+    gone = [{"Key": row["Key"], "VersionId": row["VersionId"]} for row in listed["Versions"] + listed["DeleteMarkers"]]
+    assert len(s3.delete_objects(Bucket=bucket, Delete={"Objects": gone})["Deleted"]) == 2
+    s3.delete_bucket(Bucket=bucket)
+    with refused("NoSuchBucket", 404):
+        s3.get_bucket_policy(Bucket=bucket)
+
+
 def test_tags_through_s3_control(store, s3, made, monkeypatch):
     """Terraform reads and writes the tags of buckets there. SDKs put the account in front of the host."""
     resolve = socket.getaddrinfo
