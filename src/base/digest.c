@@ -127,35 +127,29 @@ digests_free(struct digests **dp)
 
 #define SLICE 65536u
 
-/* All but MD5. */
-static void
-step_others(struct digests *d, str bytes)
+static bool
+wants(const struct digests *d, enum digest_alg alg)
 {
-	unsigned todo = d->set & ~d->ended;
+	return (d->set & ~d->ended & DIGEST_BIT(alg)) != 0;
+}
 
-	for (unsigned i = DIGEST_SHA1; i < DIGEST_EVP_COUNT; i++)
-		if (todo & DIGEST_BIT(i))
-			EVP_OK(EVP_DigestUpdate(d->evp[i], bytes.p, bytes.len));
-	if (todo & DIGEST_BIT(DIGEST_CRC32))
+static void
+step_crc(struct digests *d, str bytes)
+{
+	if (wants(d, DIGEST_CRC32))
 		d->crc32 = crc32(d->crc32, bytes);
-	if (todo & DIGEST_BIT(DIGEST_CRC32C))
+	if (wants(d, DIGEST_CRC32C))
 		d->crc32c = crc32c(d->crc32c, bytes);
-	if (todo & DIGEST_BIT(DIGEST_CRC64NVME))
+	if (wants(d, DIGEST_CRC64NVME))
 		d->crc64 = crc64nvme(d->crc64, bytes);
 }
 
-static bool
-wants_md5(const struct digests *d)
-{
-	return (d->set & ~d->ended & DIGEST_BIT(DIGEST_MD5)) != 0;
-}
-
 static void
-digests_step(struct digests *d, str bytes)
+step_sha(struct digests *d, str bytes)
 {
-	if (wants_md5(d))
-		md5_add(&d->md5, bytes);
-	step_others(d, bytes);
+	for (unsigned i = DIGEST_SHA1; i < DIGEST_EVP_COUNT; i++)
+		if (wants(d, i))
+			EVP_OK(EVP_DigestUpdate(d->evp[i], bytes.p, bytes.len));
 }
 
 /* Of each piece the slice at that place. false: there is none. */
@@ -168,13 +162,13 @@ step_slice(struct digests *const d[], unsigned n, size_t at)
 	bool any = false;
 
 	for (unsigned i = 0; i < n; i++) {
-		str slice = str_sub(d[i]->piece, at, SLICE);
+		str slice = str_sub(d[i]->piece[0], at, SLICE);
 
 		if (slice.len == 0)
 			continue;
 		any = true;
-		step_others(d[i], slice);
-		if (!wants_md5(d[i]))
+		step_sha(d[i], slice);
+		if (!wants(d[i], DIGEST_MD5))
 			continue;
 		md5[lanes] = &d[i]->md5;
 		bytes[lanes++] = slice;
@@ -193,20 +187,24 @@ digests_step_many(struct digests *const d[], unsigned n)
 
 /* Below this a hand-over costs more than it saves: waking a thread takes some 5 us, MD5 of this 50. */
 #define HELP_MIN 32768u
-/* CRCs alone run at the speed of memory: not worth a hand-over at any length. */
 #define HELP_WORTH (DIGEST_BIT(DIGEST_MD5) | DIGEST_BIT(DIGEST_SHA1) | DIGEST_BIT(DIGEST_SHA256))
 
+/* CRCs run at the speed of memory: they are done at once, while the bytes are in the cache of who has received them. */
 void
 digests_add(struct digests *d, str bytes)
 {
 	CHECK_OBJ(d, DIGESTS_MAGIC);
+	step_crc(d, bytes);
+	if ((d->set & ~d->ended & HELP_WORTH) == 0)
+		return;
+	if (d->help && bytes.len >= HELP_MIN) {
+		digest_help_give(d, bytes);
+		return;
+	}
 	digests_drain(d);
-	if (bytes.len == 0)
-		return;
-	if (d->help && bytes.len >= HELP_MIN && (d->set & ~d->ended & HELP_WORTH) &&
-	    digest_help_give(d, bytes))
-		return;
-	digests_step(d, bytes);
+	if (wants(d, DIGEST_MD5))
+		md5_add(&d->md5, bytes);
+	step_sha(d, bytes);
 }
 
 void
@@ -223,7 +221,7 @@ digests_drain(struct digests *d)
 {
 	CHECK_OBJ(d, DIGESTS_MAGIC);
 	if (d->help)
-		digest_help_wait(d);
+		digest_help_wait(d, 0);
 }
 
 void

@@ -31,9 +31,10 @@ struct digests;
 struct digests *digests_new(unsigned set);
 void digests_free(struct digests **);
 /*
- * Hash the bytes. With digests_help() perhaps beside the caller: they must stay untouched until digests_drain(), or the
- * next digests_add() or digests_get(), returns.
+ * Hash the bytes. With digests_help() perhaps beside the caller: they must stay untouched until DIGEST_BEHIND more digests_add(), or
+ * one digests_drain() or digests_get(), have returned.
  */
+#define DIGEST_BEHIND 2u
 void digests_add(struct digests *, str bytes);
 /* From now on hash in a helper thread of a shared pool, if one is free. */
 void digests_help(struct digests *);

@@ -2,14 +2,14 @@
  * digest_help.c - threads that hash beside those that receive and write, and streams that are hashed together.
  *
  * At most one helper a core, started when first needed, living as long as the process. A stream leaves a piece here and goes on to
- * receive the next; a helper takes it, or the owner itself when it comes back. Whoever takes one takes others that wait with it, up to
- * MD5_LANES: together they cost little more than one. A stream has one piece out at most, so its bytes are hashed in order; without
- * lanes there would be nothing to gain by waiting, and a piece is left only if a helper is idle.
+ * receive the next; a helper takes it, or the owner itself once it has left all that it may. Whoever takes one takes others that wait
+ * with it, up to MD5_LANES: together they cost little more than one. Of each stream only the first piece is taken, so its bytes are
+ * hashed in order; the one behind it keeps the helper busy until the owner has been told and has come back with another.
  *
- *   state of a piece   who may touch the stream's registers    what ends it
- *   NONE               the owner of the stream                 digest_help_give
- *   QUEUED             nobody                                  a helper, or an owner
- *   RUNNING            whoever took it                         the same, who signals "done"
+ *   state of a stream   who may touch its registers   what ends it
+ *   NONE                its owner                     digest_help_give
+ *   QUEUED              nobody                        a helper, or an owner
+ *   RUNNING             whoever took it               the same, who signals "done": NONE, or QUEUED for the next piece
  */
 #include <pthread.h>
 #include <sched.h>
@@ -24,7 +24,7 @@
 static struct {
 	struct lock lock;
 	struct cond work;
-	struct digests *first, **last;	/* pieces that wait */
+	struct digests *first, **last;	/* streams of which a piece waits */
 	unsigned queued, threads, busy, threads_max;
 	unsigned streams;		/* that may leave pieces */
 } helpers;
@@ -42,7 +42,18 @@ helpers_start(void)
 	helpers.threads_max = cores < 1 ? 1 : cores > HELPERS_MAX ? HELPERS_MAX : (unsigned)cores;
 }
 
-/* The pieces that one thread hashes together. */
+static void
+queue_add(struct digests *d) REQUIRES(helpers.lock)
+{
+	lock_assert_held(&helpers.lock);
+	d->state = PIECE_QUEUED;
+	d->next = NULL;
+	*helpers.last = d;
+	helpers.last = &d->next;
+	helpers.queued++;
+}
+
+/* The streams of which one thread hashes a piece each, together. */
 struct batch {
 	struct digests *at[MD5_LANES];
 	unsigned n;
@@ -85,8 +96,13 @@ batch_run(struct batch *b) REQUIRES(helpers.lock)
 	lock_take(&helpers.lock);
 	/* Under the lock: once it is dropped an owner may free its stream. */
 	for (unsigned i = 0; i < b->n; i++) {
-		b->at[i]->state = PIECE_NONE;
-		cond_signal(&b->at[i]->done);
+		struct digests *d = b->at[i];
+
+		memmove(d->piece, d->piece + 1, --d->pieces * sizeof(d->piece[0]));
+		d->state = PIECE_NONE;
+		if (d->pieces > 0)
+			queue_add(d);
+		cond_signal(&d->done);
 	}
 	b->n = 0;
 }
@@ -141,35 +157,6 @@ digest_help_leave(void)
 	lock_drop(&helpers.lock);
 }
 
-bool
-digest_help_give(struct digests *d, str bytes)
-{
-	pthread_t thread;
-	bool given = false;
-
-	pthread_once(&once, helpers_start);
-	lock_take(&helpers.lock);
-	assert(d->state == PIECE_NONE);
-	if (helpers.busy + helpers.queued == helpers.threads && helpers.threads < helpers.threads_max) {
-		thread_start(&thread, "digest", STACK_BYTES, helper_main, NULL);
-		pthread_detach(thread);
-		helpers.threads++;
-	}
-	if (md5_has_lanes() || helpers.busy + helpers.queued < helpers.threads) {
-		d->piece = bytes;
-		d->state = PIECE_QUEUED;
-		d->next = NULL;
-		*helpers.last = d;
-		helpers.last = &d->next;
-		helpers.queued++;
-		if (helpers.queued >= worth_waking())
-			cond_signal(&helpers.work);
-		given = true;
-	}
-	lock_drop(&helpers.lock);
-	return given;
-}
-
 /* Unlink a piece that no helper has begun. */
 static void
 queue_remove(struct digests *d) REQUIRES(helpers.lock)
@@ -186,27 +173,69 @@ queue_remove(struct digests *d) REQUIRES(helpers.lock)
 	d->next = NULL;
 }
 
-void
-digest_help_wait(struct digests *d)
+/* Those that have bytes get the chance to leave theirs with ours, as long as more come. If nobody has any, this takes no time. */
+static void
+gather(void) REQUIRES(helpers.lock)
 {
-	struct batch b = { .n = 0 };
+	unsigned before = 0;
 
-	pthread_once(&once, helpers_start);
-	lock_take(&helpers.lock);
-	/* Those that have bytes ready get the chance to leave theirs with ours. If nobody has, this takes no time. */
-	if (d->state == PIECE_QUEUED && helpers.queued < worth_waking()) {
+	while (helpers.queued > before && helpers.queued < worth_waking()) {
+		before = helpers.queued;
 		lock_drop(&helpers.lock);
 		sched_yield();
 		lock_take(&helpers.lock);
 	}
-	if (d->state == PIECE_QUEUED) {
-		queue_remove(d);
-		batch_add(&b, d);
-		batch_fill(&b);
-		batch_run(&b);
+}
+
+static void
+wait_until(struct digests *d, unsigned most) REQUIRES(helpers.lock)
+{
+	struct batch b = { .n = 0 };
+
+	lock_assert_held(&helpers.lock);
+	while (d->pieces > most) {
+		if (d->state == PIECE_QUEUED)
+			gather();
+		if (d->state == PIECE_RUNNING) {
+			cond_wait(&d->done, &helpers.lock);
+		} else if (d->state == PIECE_QUEUED) {
+			queue_remove(d);
+			batch_add(&b, d);
+			batch_fill(&b);
+			batch_run(&b);
+		}
 	}
-	while (d->state == PIECE_RUNNING)
-		cond_wait(&d->done, &helpers.lock);
-	d->piece = STR_NONE;
+}
+
+void
+digest_help_wait(struct digests *d, unsigned most)
+{
+	lock_take(&helpers.lock);
+	wait_until(d, most);
+	lock_drop(&helpers.lock);
+}
+
+static void
+helper_start(void) REQUIRES(helpers.lock)
+{
+	pthread_t thread;
+
+	thread_start(&thread, "digest", STACK_BYTES, helper_main, NULL);
+	pthread_detach(thread);
+	helpers.threads++;
+}
+
+void
+digest_help_give(struct digests *d, str bytes)
+{
+	lock_take(&helpers.lock);
+	wait_until(d, DIGEST_BEHIND - 1);
+	d->piece[d->pieces++] = bytes;
+	if (d->state == PIECE_NONE)
+		queue_add(d);
+	if (helpers.busy + helpers.queued > helpers.threads && helpers.threads < helpers.threads_max)
+		helper_start();
+	if (helpers.queued >= worth_waking())
+		cond_signal(&helpers.work);
 	lock_drop(&helpers.lock);
 }

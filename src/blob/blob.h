@@ -50,6 +50,12 @@ void blobs_close(struct blobs **);
  * allowed. A failed fsync is never retried.
  */
 err blob_begin(struct blobs *, struct id, uint64_t size_hint, struct blob_writer **ret);
+/*
+ * Bytes whose address and length are multiples of BLOB_LEND may be written from where they are, beside the caller: they must stay
+ * untouched until BLOB_BEHIND more appends of some bytes, or a commit or abort, have returned. All others are copied.
+ */
+#define BLOB_LEND 4096u
+#define BLOB_BEHIND 2u
 err blob_append(struct blob_writer *, str bytes);
 /* OK means durable, directory entry included, and the writer gone. Concurrent small commits share flushes. */
 err blob_commit(struct blob_writer **, struct blob_ref *ret);

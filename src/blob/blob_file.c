@@ -253,6 +253,7 @@ spill(struct file_writer *w)
 {
 	TRY(own_begin(w->store, w->id, 0, &w->own));
 	TRY(own_add(w->own, str_n(w->small + head_room(w->store), w->base.size)));
+	TRY(own_settle(w->own));
 	mem_free_p(&w->small);
 	return ERR_OK;
 }

@@ -223,7 +223,8 @@ void record_gone(struct file_store *, struct record *);
 /* blob_file_own.c */
 struct own_writer;
 err_v own_begin(struct file_store *, struct id, uint64_t size_hint, struct own_writer **ret);
-err_v own_add(struct own_writer *, str bytes);
+err_v own_add(struct own_writer *, str bytes);		/* may keep them in its hands, as blob_append() says */
+err_v own_settle(struct own_writer *);			/* nothing of the caller's is in its hands any more */
 err_v own_commit(struct own_writer *, uint64_t *ret_place);
 void own_free(struct own_writer **);		/* removes the file unless it was committed */
 void folder_close(struct file_store *);

@@ -1,9 +1,10 @@
 /*
  * blob_file_own.c - blobs in files of their own.
  *
- * Bytes are gathered in aligned pieces. From direct_min on they bypass the page cache, and a helper thread writes one piece while the
- * caller receives and hashes the next; below, and where the file system cannot do that, they go through the page cache. The file
- * gets its name only when its bytes are on disk, and the folder is flushed before anyone is told.
+ * Bytes that are aligned are written from the caller's memory, others are gathered in pieces first. From direct_min on they bypass the
+ * page cache, and a helper thread writes while the caller receives and hashes what comes next; below, and where the file system
+ * cannot do that, they go through the page cache. The file gets its name only when its bytes are on disk, and the folder is flushed
+ * before anyone is told.
  */
 #include <fcntl.h>
 #include <stdio.h>
@@ -16,12 +17,15 @@
 #include "base/room.h"
 #include "blob/blob_file_impl.h"
 
-#define PIECE (1u << 20)		/* bytes of one write */
+#define PIECE (512u << 10)		/* bytes of one write, where we gather them */
+#define HELP_MIN (256u << 10)		/* a write of this many bytes is worth a helper */
 #define FOLDER_FILES 4096u		/* a new folder is begun after so many */
 #define HELPER_STACK (128u << 10)
 
+static_assert(BLOB_LEND == PAGE, "what is lent can be written with O_DIRECT");
+
 struct piece {
-	uint8_t *p;
+	const uint8_t *p;
 	size_t len;
 	uint64_t pos;
 };
@@ -33,9 +37,11 @@ struct own_writer {
 	int fd;
 	bool committed;
 	uint64_t size;			/* bytes of data */
+	uint64_t pos;			/* where in the file the next piece goes */
 	uint64_t allocated;
 
-	struct piece piece;		/* being filled */
+	uint8_t *gather, *other;	/* PIECE bytes each, if needed: being filled, and perhaps being written */
+	size_t gathered;
 	uint32_t *crc;			/* one for each block begun */
 	size_t ncrc, room;
 
@@ -43,12 +49,13 @@ struct own_writer {
 
 	/* From here on only with a helper. */
 	bool helped;
-	uint8_t *other;			/* the second buffer, when the helper does not have it */
+	bool lent;			/* it may have memory of the caller in its hands */
 	pthread_t helper;
 	struct lock lock;
 	struct cond wake;
-	struct piece given;		/* GUARDED_BY(lock), as all below; len 0: none */
-	bool quit;
+	struct piece given[BLOB_BEHIND];	/* GUARDED_BY(lock), as all below; in their order */
+	unsigned ngiven;
+	bool quit;			/* what is left is not wanted any more */
 	int failed;
 };
 
@@ -97,25 +104,29 @@ write_piece(int fd, const struct piece *p)
 	return io_write(fd, p->p, p->len, p->pos);
 }
 
+/* After a failure nothing more is written: only abort may follow. */
 static void *
 helper_main(void *arg)
 {
 	struct own_writer *w = arg;
+	err_v e = ERR_OK;
 
 	lock_take(&w->lock);
 	for (;;) {
-		err_v e;
+		struct piece p;
 
-		while (w->given.len == 0 && !w->quit)
+		while (w->ngiven == 0 && !w->quit)
 			cond_wait(&w->wake, &w->lock);
-		if (w->given.len == 0)
+		if (w->quit)
 			break;
+		p = w->given[0];
 		lock_drop(&w->lock);
-		e = write_piece(w->fd, &w->given);
+		if (err_ok(e))
+			e = write_piece(w->fd, &p);
 		lock_take(&w->lock);
 		if (!err_ok(e))
 			w->failed = -e.code;
-		w->given.len = 0;
+		memmove(w->given, w->given + 1, --w->ngiven * sizeof(w->given[0]));
 		cond_signal(&w->wake);
 	}
 	lock_drop(&w->lock);
@@ -135,19 +146,32 @@ static void
 helper_begin(struct own_writer *w)
 {
 	w->helped = true;
-	w->other = mem_alloc_aligned(PAGE, PIECE);
 	lock_init(&w->lock, LOCK_WRITER);
 	cond_init(&w->wake);
 	thread_start(&w->helper, "blob-write", HELPER_STACK, helper_main, w);
 }
 
-/* Until the helper has nothing in its hands. */
+/* Until the helper has at most so many pieces in its hands. */
 static err
-helper_wait(struct own_writer *w) REQUIRES(w->lock)
+helper_wait(struct own_writer *w, unsigned most)
 {
-	while (w->given.len > 0)
+	int failed;
+
+	if (!w->helped)
+		return ERR_OK;
+	lock_take(&w->lock);
+	while (w->ngiven > most)
 		cond_wait(&w->wake, &w->lock);
-	return w->failed == 0 ? ERR_OK : err_errno(w->failed, "write blob");
+	failed = w->failed;
+	lock_drop(&w->lock);
+	return failed == 0 ? ERR_OK : err_errno(failed, "write blob");
+}
+
+err_v
+own_settle(struct own_writer *w)
+{
+	w->lent = false;
+	return helper_wait(w, 0);
 }
 
 static void
@@ -162,64 +186,91 @@ helper_end(struct own_writer *w)
 	pthread_join(w->helper, NULL);
 	lock_done(&w->lock);
 	cond_done(&w->wake);
-	free(w->other);
 	w->helped = false;
 }
 
-static err
-give(struct own_writer *w)
+/* Into the hands of the helper, which has room. */
+static void
+give(struct own_writer *w, const struct piece *p)
 {
-	uint8_t *filled = w->piece.p;
-	err_v e;
-
 	lock_take(&w->lock);
-	e = helper_wait(w);
-	if (err_ok(e)) {
-		w->given = w->piece;
-		cond_signal(&w->wake);
-	}
+	assert(w->ngiven < BLOB_BEHIND);
+	w->given[w->ngiven++] = *p;
+	cond_signal(&w->wake);
 	lock_drop(&w->lock);
-	TRY(e);
-	w->piece.p = w->other;
+}
+
+/* Through the page cache, writing it out begins at once: dirty pages never pile up. */
+static err
+push(struct own_writer *w, const uint8_t *bytes, size_t len)
+{
+	struct piece p = { .p = bytes, .len = len, .pos = w->pos };
+
+	if (p.pos + p.len > w->allocated)
+		TRY(room_check(w->store->dir, w->store->base.options.reserve, p.len));
+	if (!w->direct && w->size >= w->store->base.options.direct_min && p.len % PAGE == 0)
+		go_direct(w);
+	if (w->direct && !w->helped && p.len >= HELP_MIN)
+		helper_begin(w);		/* more is to come, so there is something to overlap with */
+	if (w->helped) {
+		give(w, &p);
+	} else {
+		TRY(write_piece(w->fd, &p));
+		if (p.len >= HELP_MIN)
+			sync_file_range(w->fd, (off_t)p.pos, (off_t)p.len, SYNC_FILE_RANGE_WRITE);
+	}
+	w->pos += p.len;
+	return ERR_OK;
+}
+
+/* Let go of what has been gathered; the other buffer is filled meanwhile. */
+static err
+push_gathered(struct own_writer *w)
+{
+	uint8_t *filled = w->gather;
+
+	TRY(helper_wait(w, 0));
+	TRY(push(w, filled, w->gathered));
+	w->gathered = 0;
+	w->gather = w->other;
 	w->other = filled;
 	return ERR_OK;
 }
 
-/* Let go of the piece that has been filled. Through the page cache, writing it out begins at once: dirty pages never pile up. */
 static err
-push(struct own_writer *w)
+gather(struct own_writer *w, str bytes)
 {
-	if (w->piece.pos + w->piece.len > w->allocated)
-		TRY(room_check(w->store->dir, w->store->base.options.reserve, w->piece.len));
-	if (!w->direct && w->size >= w->store->base.options.direct_min && w->piece.len % PAGE == 0)
-		go_direct(w);
-	if (w->direct && !w->helped && w->piece.len == PIECE)
-		helper_begin(w);		/* more is to come, so there is something to overlap with */
-	if (w->helped) {
-		TRY(give(w));
-	} else {
-		TRY(write_piece(w->fd, &w->piece));
-		if (w->piece.len == PIECE)
-			sync_file_range(w->fd, (off_t)w->piece.pos, PIECE, SYNC_FILE_RANGE_WRITE);
+	while (bytes.len > 0) {
+		size_t n = bytes.len < PIECE - w->gathered ? bytes.len : PIECE - w->gathered;
+
+		if (w->gather == NULL)
+			w->gather = mem_alloc_aligned(PAGE, PIECE);
+		memcpy(w->gather + w->gathered, bytes.p, n);
+		w->gathered += n;
+		bytes = str_skip(bytes, n);
+		if (w->gathered == PIECE)
+			TRY(push_gathered(w));
 	}
-	w->piece.pos += w->piece.len;
-	w->piece.len = 0;
 	return ERR_OK;
+}
+
+static bool
+can_lend(const struct own_writer *w, str bytes)
+{
+	return w->gathered == 0 && bytes.len % PAGE == 0 && (uintptr_t)bytes.p % PAGE == 0 && w->pos % PAGE == 0;
 }
 
 static err
 add_raw(struct own_writer *w, str bytes)
 {
-	while (bytes.len > 0) {
-		size_t n = bytes.len < PIECE - w->piece.len ? bytes.len : PIECE - w->piece.len;
-
-		memcpy(w->piece.p + w->piece.len, bytes.p, n);
-		w->piece.len += n;
-		bytes = str_skip(bytes, n);
-		if (w->piece.len == PIECE)
-			TRY(push(w));
+	if (bytes.len > 0 && can_lend(w, bytes)) {
+		TRY(helper_wait(w, BLOB_BEHIND - 1));
+		w->lent = true;
+		return push(w, (const uint8_t *)bytes.p, bytes.len);
 	}
-	return ERR_OK;
+	if (w->lent)
+		TRY(own_settle(w));
+	return gather(w, bytes);
 }
 
 err_v
@@ -249,16 +300,14 @@ own_begin(struct file_store *s, struct id id, uint64_t size_hint, struct own_wri
 		}
 		w->allocated = err_ok(e) ? file_len(size_hint) : 0;
 	}
-	w->piece.p = mem_alloc_aligned(PAGE, PIECE);
 	if (size_hint >= s->base.options.direct_min)
 		go_direct(w);
 	*ret = w;
 	return ERR_OK;
 }
 
-/* Block by block, so that what has been summed up is in the processor's cache when it is copied. */
-err_v
-own_add(struct own_writer *w, str bytes)
+static void
+sum_up(struct own_writer *w, str bytes)
 {
 	while (bytes.len > 0) {
 		str block = str_sub(bytes, 0, BLOB_BLOCK - w->size % BLOB_BLOCK);
@@ -272,10 +321,15 @@ own_add(struct own_writer *w, str bytes)
 		}
 		w->crc[w->ncrc - 1] = crc32c(w->crc[w->ncrc - 1], block);
 		w->size += block.len;
-		TRY(add_raw(w, block));
 		bytes = str_skip(bytes, block.len);
 	}
-	return ERR_OK;
+}
+
+err_v
+own_add(struct own_writer *w, str bytes)
+{
+	sum_up(w, bytes);
+	return add_raw(w, bytes);
 }
 
 /* Behind the data: zeros to the page, checksums, the tail. */
@@ -303,19 +357,12 @@ add_tail(struct own_writer *w)
 static err
 finish_bytes(struct own_writer *w)
 {
-	err_v e = ERR_OK;
-
 	TRY(add_tail(w));
-	if (w->piece.len > 0)
-		TRY(push(w));
-	if (w->helped) {
-		lock_take(&w->lock);
-		e = helper_wait(w);
-		lock_drop(&w->lock);
-	}
-	TRY(e);
-	assert(w->piece.pos == file_len(w->size));
-	if (w->allocated > w->piece.pos && ftruncate(w->fd, (off_t)w->piece.pos) != 0)
+	if (w->gathered > 0)
+		TRY(push_gathered(w));
+	TRY(own_settle(w));
+	assert(w->pos == file_len(w->size));
+	if (w->allocated > w->pos && ftruncate(w->fd, (off_t)w->pos) != 0)
 		return err_sys("truncate blob");
 	CRASH_POINT(blob_written);
 	if (fdatasync(w->fd) != 0)
@@ -439,7 +486,8 @@ own_free(struct own_writer **wp)
 	close(w->fd);
 	if (!w->committed)
 		unlinkat(w->store->tmp, w->tmp, 0);
-	free(w->piece.p);
+	free(w->gather);
+	free(w->other);
 	free(w->crc);
 	free(w);
 	*wp = NULL;

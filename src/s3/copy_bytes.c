@@ -9,7 +9,8 @@
 #include "s3/answer.h"
 #include "s3/store.h"
 
-#define HASH_BUFFER (1u << 20)
+#define HASH_BUFFER (512u << 10)
+#define HASH_BUFFERS (DIGEST_BEHIND + 1)
 
 /* ---- keeping the connection alive ---- */
 
@@ -110,11 +111,11 @@ copy_rewrite(struct alive *a, const struct object *o, const struct sse_key *key,
 	return stream_from(a->rq, plan, alive_source(a, source), ret);
 }
 
-/* Two buffers in turn: a helper hashes the one while the other is filled. */
+/* Buffers in turn: helpers hash those that were filled while the next one is. */
 static err
 hash_run(struct byte_source source, struct digests *d, char *buffer)
 {
-	for (unsigned turn = 0;; turn = !turn) {
+	for (unsigned turn = 0;; turn = (turn + 1) % HASH_BUFFERS) {
 		char *p = buffer + turn * HASH_BUFFER;
 		size_t n;
 
@@ -130,7 +131,7 @@ copy_hash(struct alive *a, const struct object *o, const struct sse_key *key, ui
     struct digest_values *ret)
 {
 	AUTO(object_reader_close) struct object_reader *reader = NULL;
-	AUTO(mem_free_p) char *buffer = mem_alloc_aligned(4096, 2 * HASH_BUFFER);
+	AUTO(mem_free_p) char *buffer = mem_alloc_aligned(4096, HASH_BUFFERS * HASH_BUFFER);
 	AUTO(digests_free) struct digests *d = digests_new(set);	/* gone before the buffer */
 
 	if (len > HASH_BUFFER)

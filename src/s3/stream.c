@@ -2,9 +2,9 @@
  * stream.c - the bytes of an upload on their way in.
  *
  * One buffer after the other: filled from the client, handed to the digests, sealed if there is a key, appended to the
- * blob. Long streams have their digests run by a helper beside the next fill and write, so they use two buffers in turn
- * (a piece must stay untouched until the next fill is through). What fits into inline_max never sees the blob store.
- * Digests are verified before blob_commit(), so what is wrong never becomes durable.
+ * blob. Long streams have the slow digests run, and their bytes written, beside the next fill, straight from these buffers: so
+ * they use a few of them in turn. What fits into inline_max never sees the blob store. Digests are verified before
+ * blob_commit(), so what is wrong never becomes durable.
  */
 #include "s3/stream.h"
 
@@ -15,10 +15,13 @@
 #include "base/text.h"
 #include "s3/store.h"
 
-#define STREAM_BUFFER (1u << 20)
-#define STREAM_ALIGN 4096u	/* so that an engine may write with O_DIRECT from it */
+#define STREAM_BUFFER (512u << 10)
+#define STREAM_BUFFERS 3u
 
 static_assert(STREAM_BUFFER % SSE_C_BLOCK == 0, "a full buffer is sealed as whole blocks");
+static_assert(STREAM_BUFFER % BLOB_LEND == 0, "a full buffer is written from where it is");
+static_assert(STREAM_BUFFER / SSE_C_BLOCK * SSE_C_TAG % BLOB_LEND != 0, "a sealed one is copied, so there is one for all");
+static_assert(STREAM_BUFFERS > DIGEST_BEHIND && STREAM_BUFFERS > BLOB_BEHIND, "one is filled while others are hashed and written");
 
 struct stream {
 	struct s3_req *rq;
@@ -28,7 +31,7 @@ struct stream {
 	struct digests *digests;	/* else we do */
 	unsigned set;			/* digests wanted */
 	size_t size;			/* of a buffer */
-	char *buffer[2];		/* the second only if two are needed */
+	char *buffer[STREAM_BUFFERS];	/* the first only, if that is enough */
 	char *sealed;			/* one buffer, encrypted */
 	bool through;			/* nothing reads our buffers any more */
 	uint64_t block;			/* next to be sealed */
@@ -45,8 +48,8 @@ stream_done(struct stream *s)
 	blob_abort(&s->writer);
 	sse_cipher_free(&s->cipher);
 	digests_free(&s->digests);
-	free(s->buffer[0]);
-	free(s->buffer[1]);
+	for (unsigned i = 0; i < STREAM_BUFFERS; i++)
+		free(s->buffer[i]);
 	free(s->sealed);
 }
 
@@ -80,12 +83,11 @@ static void
 stream_buffers(struct stream *s)
 {
 	s->size = is_long(s) ? STREAM_BUFFER : (size_t)s->source.length + 1;
-	s->buffer[0] = mem_alloc_aligned(STREAM_ALIGN, s->size);
-	if (is_long(s))
-		s->buffer[1] = mem_alloc_aligned(STREAM_ALIGN, s->size);
+	for (unsigned i = 0; i < (is_long(s) ? STREAM_BUFFERS : 1); i++)
+		s->buffer[i] = mem_alloc_aligned(BLOB_LEND, s->size);
 	if (s->plan->key != NULL && s->plan->key->on) {
 		s->cipher = sse_cipher_new(s->plan->key, s->plan->sse, SSE_SEAL);
-		s->sealed = mem_alloc_aligned(STREAM_ALIGN, sse_stored_size(s->size));
+		s->sealed = mem_alloc_aligned(BLOB_LEND, sse_stored_size(s->size));
 	}
 }
 
@@ -191,7 +193,7 @@ stream_blob(struct stream *s, size_t n, struct stream_result *ret)
 		if (n < s->size)
 			break;
 		assert(is_long(s));
-		turn = !turn;
+		turn = (turn + 1) % STREAM_BUFFERS;
 		TRY(stream_fill(s, s->buffer[turn], &n));
 		ret->size += n;
 		if (ret->size > s->plan->size_max)

@@ -142,6 +142,40 @@ hints_may_be_wrong(struct env *e)
 }
 TEST(hints_may_be_wrong) { each(hints_may_be_wrong); }
 
+/* From buffers that are overwritten as soon as the contract allows: lent ones, and others between them. */
+static void
+buffers_in_turn(struct env *e)
+{
+	static const size_t lens[] = { 524288, 524288, 4096, 524288, 100, 524288, 1048576, 524288, 262144, 1048576, 1048576, 524288 };
+	char *buffer[BLOB_BEHIND + 1];
+
+	for (size_t i = 0; i < COUNT(buffer); i++)
+		buffer[i] = mem_alloc_aligned(BLOB_LEND, 1 << 20);
+	for (size_t first = 0; first < COUNT(lens); first++) {
+		AUTO(blob_abort) struct blob_writer *w = NULL;
+		struct id id = id_new(7);
+		struct blob_ref ref;
+		uint64_t size = 0;
+
+		EXPECT_OK(blob_begin(e->s, id, first % 2 ? 8 << 20 : 0, &w));
+		for (size_t i = first; i < COUNT(lens); i++) {
+			char *p = data_of(id, size, lens[i]), *to = buffer[i % COUNT(buffer)];
+
+			memset(to, 0xee, 1 << 20);
+			memcpy(to, p, lens[i]);
+			EXPECT_OK(blob_append(w, str_n(to, lens[i])));
+			memset(buffer[(i + 1) % COUNT(buffer)], 0xee, 1 << 20);
+			size += lens[i];
+			free(p);
+		}
+		EXPECT_OK(blob_commit(&w, &ref));
+		check_all(e, &ref);
+	}
+	for (size_t i = 0; i < COUNT(buffer); i++)
+		free(buffer[i]);
+}
+TEST(buffers_in_turn) { each(buffers_in_turn); }
+
 /* More than two groups of checksums in the file engine. */
 static void
 long_blob(struct env *e)

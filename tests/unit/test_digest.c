@@ -156,24 +156,26 @@ TEST(crc_combine_long)
 
 static const unsigned all = (1u << DIGEST_COUNT) - 1;
 
-/* Random pieces; the buffers alternate and are overwritten as soon as the contract allows. */
+/* Random pieces; the buffers take turns and are overwritten as soon as the contract allows. */
 static void
 stream_once(uint64_t seed, bool help, size_t piece_max)
 {
 	size_t total = 1 + next(&seed) % 3000000, done = 0;
-	char *p = noise(total, seed), *buf[2] = { mem_alloc(piece_max), mem_alloc(piece_max) };
+	char *p = noise(total, seed), *buf[DIGEST_BEHIND + 1];
 	struct digests *d = digests_new(all);
 	uint8_t got[DIGEST_MAX], want[DIGEST_MAX];
 
+	for (size_t i = 0; i < COUNT(buf); i++)
+		buf[i] = mem_alloc(piece_max);
 	if (help)
 		digests_help(d);
-	for (int turn = 0; done < total; turn = !turn) {
+	for (size_t turn = 0; done < total; turn = (turn + 1) % COUNT(buf)) {
 		size_t n = next(&seed) % piece_max;
 
 		n = n < total - done ? n : total - done;
 		memcpy(buf[turn], p + done, n);
 		digests_add(d, str_n(buf[turn], n));
-		memset(buf[!turn], 0, piece_max);
+		memset(buf[(turn + 1) % COUNT(buf)], 0, piece_max);
 		done += n;
 	}
 	for (unsigned alg = 0; alg < DIGEST_COUNT; alg++) {
@@ -183,9 +185,9 @@ stream_once(uint64_t seed, bool help, size_t piece_max)
 	}
 	digests_free(&d);
 	EXPECT(d == NULL);
+	for (size_t i = 0; i < COUNT(buf); i++)
+		free(buf[i]);
 	free(p);
-	free(buf[0]);
-	free(buf[1]);
 }
 
 TEST(stream_in_pieces)
