@@ -112,19 +112,18 @@ file in tests/fuzz/corpus.
 ROW = re.compile(r"^\| (\w+) \| ([\d.]+) \| (\d+) \| \d+ \| [^|]* \| [^|]* \|$", re.M)
 
 
-def record(path, done):
-    """Add what was done to the sums."""
+def record(path, target):
+    """Add what it has done to the sums."""
     text = HEAD
     if os.path.exists(path):
         with open(path) as table:
             text = table.read()
     commit = subprocess.run(["git", "-C", TOP, "rev-parse", "--short", "HEAD"], capture_output=True, text=True).stdout.strip()
     sums = {name: (float(minutes), int(executed)) for name, minutes, executed in ROW.findall(text)}
-    for target in done:
-        minutes, executed = sums.get(target.name, (0, 0))
-        row = (f"| {target.name} | {minutes + target.seconds / 60:.1f} | {executed + target.executed} | {target.edges} | "
-               f"{time.strftime('%Y-%m-%d %H:%M', time.gmtime())} | {commit} |")
-        text = re.sub(rf"^\| {target.name} \|.*$", row, text, flags=re.M) if target.name in sums else text.rstrip("\n") + "\n" + row + "\n"
+    minutes, executed = sums.get(target.name, (0, 0))
+    row = (f"| {target.name} | {minutes + target.seconds / 60:.1f} | {executed + target.executed} | {target.edges} | "
+           f"{time.strftime('%Y-%m-%d %H:%M', time.gmtime())} | {commit} |")
+    text = re.sub(rf"^\| {target.name} \|.*$", row, text, flags=re.M) if target.name in sums else text.rstrip("\n") + "\n" + row + "\n"
     with open(path, "w") as table:
         table.write(text)
 
@@ -135,13 +134,15 @@ def until(clock):
     return time.time() + ((hours * 60 + minutes) * 60 - time.time()) % 86400
 
 
-def turn(chosen, seconds, jobs):
+def turn(chosen, seconds, jobs, table):
     """Each for so long. The names of those that found something."""
     found = []
     with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
         for target, finding in zip(chosen, pool.map(lambda t: t.fuzz(seconds), chosen)):
             print(f"{'FAIL' if finding else 'ok  '} {target.name} {target.executed} executed, {target.seconds:.0f} s of CPU, "
                   f"{target.edges} edges" + (f"\n{finding}" if finding else ""), flush=True)
+            if table:
+                record(table, target)
             if finding:
                 found.append(target.name)
     return found
@@ -165,9 +166,7 @@ def main():
         done = [Target(name) for name in chosen]
         if given.until:
             seconds = max(1, min(seconds, int((given.until - time.time()) * given.jobs / len(done))))
-        found = turn(done, seconds, given.jobs)
-        if given.record:
-            record(given.record, done)
+        found = turn(done, seconds, given.jobs, given.record)
     for name in chosen if not given.short and not found else []:
         Target(name).minimize()
         if given.keep:
