@@ -113,8 +113,9 @@ uint64_t kv_stamp(struct kv *, uint32_t space, str key);
  * changed. Any other error: nothing is visible now, but what a crash would
  * leave is unknown (an fsync failed). The engine then refuses every later
  * commit with -EROFS until it is opened anew (kv_can_reopen).
- * ENOSPC is different, unless a flush met it: it may pass, and commits work again
- * when there is room; but it leaves the same doubt about its own batch.
+ * ENOSPC is different, unless a flush met it, or the first write since the index was
+ * opened: it may pass, and commits work again when there is room; but it leaves the
+ * same doubt about its own batch.
  */
 err kv_commit(struct kv *, struct kv_batch *);
 

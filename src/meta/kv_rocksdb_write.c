@@ -172,21 +172,27 @@ fill(struct rocks *r, const struct kv_batch *b, struct sums *sums, rocksdb_write
 	return ERR_OK;
 }
 
-/* Lack of room may, but not where a flush of the log met it: RocksDB would append to that log again, and fail an assertion. */
+/*
+ * Lack of room may, but not where RocksDB would append to the same log again, and fail an assertion: if a flush of it met the lack, or
+ * while nothing is in memory, since only writing that out begins a new log.
+ */
 static bool
-may_pass(err_v e)
+may_pass(struct rocks *r, err_v e)
 {
 	str why = str_c(err_context());
 	bool flush = str_find_str(why, STR("sync: ")) >= 0 && str_find_str(why, STR(".log: ")) >= 0;
+	uint64_t rows = 0;
 
-	return (err_is(e, -ENOSPC) || err_is(e, -EDQUOT)) && !flush;
+	if ((!err_is(e, -ENOSPC) && !err_is(e, -EDQUOT)) || flush)
+		return false;
+	return rocksdb_property_int(r->db, "rocksdb.num-entries-active-mem-table", &rows) == 0 && rows > 0;
 }
 
 /* A write has failed: for now, or for good. */
 static void
 remember_trouble(struct rocks *r, err_v e)
 {
-	if (may_pass(e)) {
+	if (may_pass(r, e)) {
 		atomic_store(&r->full, true);
 		return;
 	}

@@ -45,8 +45,10 @@ def one(driver, build, chance, call, error, nth, forever, threads, steps, total)
         total["runs"] += 1
         total["hits"] += hit > 0
         entries = states.read_log(log)
-        # Without memory a program ends; and RocksDB fails an assertion of its own when it cannot write the head of its diary as it opens.
-        ended = done.returncode == -signal.SIGABRT and (call == "memory" or done.stdout.endswith("opening\n"))
+        # Without memory a program ends, RocksDB now and then by a null pointer; and it fails an assertion of its own when it cannot write
+        # the head of its diary as it opens.
+        ended = (done.returncode == -signal.SIGABRT and (call == "memory" or done.stdout.endswith("opening\n")) or
+                 done.returncode == -signal.SIGSEGV and call == "memory")
         if not ended and (done.returncode not in (0, 3) or done.stderr):
             total["faults"].append(f"{name}: ended with {done.returncode}: {done.stderr[-1500:]}")
             return False

@@ -47,6 +47,7 @@ class Run:
         os.mkdir(self.data)
         self.control = shim.Control(os.path.join(self.top, "control"))
         self.store, self.workers, self.faults = None, [], []
+        self.ends = (1, -signal.SIGABRT, -signal.SIGKILL)	# how it may refuse to start
         self.shared = Shared(0)
         self.shared.may_break, self.shared.may_fail = True, (500, 503, 507)
 
@@ -56,7 +57,7 @@ class Run:
         try:
             self.store = Store(self.build, *FLAGS, data=self.data, environment=environment)
         except RuntimeError as ended:
-            if not any(f"ended with {code}" in str(ended) for code in (1, -signal.SIGABRT, -signal.SIGKILL)):
+            if not any(f"ended with {code}" in str(ended) for code in self.ends):
                 self.faults.append(str(ended))
             return False
         return True
@@ -122,6 +123,8 @@ def one(build, seed, call, error, nth, forever, total, steps=STEPS):
     label = f"{call} {nth}{' and on' if forever else ''}: {error}"
     try:
         run.control.arm(call, error, nth, forever)
+        if call == "memory":
+            run.ends = (*run.ends, -signal.SIGSEGV)		# RocksDB, now and then
         if error in HARMLESS:
             run.shared.may_fail, run.shared.may_break = (), False
         run.work(seed, steps)

@@ -1,5 +1,6 @@
 """The engines of blobs and of the index by themselves, under power cuts and faults, in the short form. The long form: tests/faults/run."""
 import os
+import random
 import subprocess
 import sys
 import tempfile
@@ -45,6 +46,15 @@ def test_nth_call_fails(where, driver, stride, least):
     total = engine_faults.campaign(where, SEED, stride, driver=driver)
     assert total["faults"] == []
     assert total["hits"] > least
+
+
+def test_full_at_the_first_write(where):
+    """Each write up to the first commit, and that: RocksDB goes on with a log that has failed, into an assertion, if we let it."""
+    total = {"runs": 0, "hits": 0, "faults": []}
+    for nth in range(1, 17):
+        engine_faults.one(engine_faults.path_of(where, INDEX), where, random.Random(SEED), "write", "ENOSPC", nth, False, 2, 6, total)
+    assert total["faults"] == []
+    assert total["hits"] == total["runs"]
 
 
 def test_room_comes_back(where):
