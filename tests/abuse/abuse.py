@@ -55,6 +55,15 @@ class Watched(Store):
     """A store that is asked for its memory."""
     context = None
 
+    def end(self, faulty):
+        """It must stop by itself, unless it was found faulty before."""
+        try:
+            self.close()
+        except subprocess.TimeoutExpired:
+            self.kill()
+            if not faulty:
+                raise
+
     def connect(self, timeout=30):
         return Client(self.host, self.port, self.key, self.secret, timeout=timeout, tls=self.context)
 
@@ -199,13 +208,16 @@ def campaign(build, names, share, seconds, ratio=None):
             if not chosen:
                 continue
             store, bucket = open_store(build, *flags)
+            faulty = False
             try:
                 if chosen == [LARGE_BUCKET]:
                     fill(store, build, bucket, int(KEYS * share * share))
                 for name in chosen:
-                    yield attempts(store, bucket, name, share, seconds, ratio)
+                    row = attempts(store, bucket, name, share, seconds, ratio)
+                    faulty = faulty or row["faults"]
+                    yield row
             finally:
-                store.close()
+                store.end(faulty)
 
 
 def show(row):

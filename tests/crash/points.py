@@ -29,7 +29,7 @@ BUCKET = "points"
 FLAGS = ["--reap-grace", "0", "--reap-interval", "100", "--sweep-interval", "1000", "--lifecycle-interval", "200",
          "--lifecycle-day-seconds", "1"]
 # Every kind of operation in turn, so that each point is reached soon; the sizes likewise.
-ORDER = ["put", "put", "put", "put", *[k for k in KINDS if k not in ("put", "race")], "delete", "version_put", "backup"]
+ORDER = ["put", "put", "put", "put", "rename", "put", "rename", *[k for k in KINDS if k not in ("put", "race")], "delete", "version_put", "backup"]
 SIZES = [100, 20000, 600000, 1 << 20]
 WAIT = 12			# seconds for a store to come to its point
 # What a kill leaves without an owner is met by the sweep only after the next start.

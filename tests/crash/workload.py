@@ -227,6 +227,7 @@ class Worker(threading.Thread):
         self.attempt({to: self.may(key)[0]}, "PUT", self.bucket, to, headers={"x-amz-copy-source": f"/{self.bucket}-other/{key}"})
 
     def rename(self, key):
+        key = self.random.choice([k for k in self.names() if self.sure(k)] or [key])
         to = self.other(key)
         if not self.sure(key) or len(self.may(to)) != 1:
             return self.put(key)

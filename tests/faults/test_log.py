@@ -27,8 +27,11 @@ def killed(new_store):
 
 
 def restart(store):
+    """It starts, and not only for reading what can be read."""
     store.start()
-    return Client(store.host, store.port, store.key, store.secret)
+    client = Client(store.host, store.port, store.key, store.secret)
+    assert client.call("PUT", "logged", "after", body=b"x").status == 200
+    return client
 
 
 def test_whole(killed):

@@ -52,6 +52,11 @@ BUGS = [
     Bug("new-folder-not-flushed", "faults server-cuts", "src/blob/blob_file_own.c",
         "if (fsync(s->own) != 0)", "if (s->own < 0)",
         "a folder's name is not flushed before blobs in it are acknowledged"),
+    Bug("rename-cut-half-way", "faults server-cuts", "src/meta/catalog_copy.c",
+        "	kv_put(w->batch, row_str(&to), source.raw);\n	write_delete(w, row_object(r->from));",
+        "	kv_put(w->batch, row_str(&to), source.raw);\n	TRY(write_commit(w));\n	TRY(write_open(w));\n"
+        "	write_delete(w, row_object(r->from));",
+        "a rename is a copy, and then a delete"),
     Bug("vouched-before-flushed", "faults blob-cuts", "src/blob/blob_file_list.c",
         "	TRY(file_flush(bs));\n", "",
         "the sweep says that nothing is left over before its deletions are on the disk"),
@@ -60,7 +65,7 @@ BUGS = [
         "a commit that was torn by the cut refuses the start"),
     Bug("torn-log-hidden", "log", "src/meta/kv_rocksdb_log.c",
         "if (err_ok(e) && commits && number >= newest)", "if (err_ok(e) && number >= newest)",
-        "a cut during the recovery from a cut refuses the start"),
+        "after a cut during the recovery from a cut the store takes no writes"),
     # ---- rot ----
     Bug("served-unverified", "rot", "src/blob/blob_file_read.c",
         "		if (crc32c(0, str_sub(bytes, 0, n)) != r->page.crc[*block % GROUP])\n			return ERR_DAMAGED;\n", "",
