@@ -106,7 +106,7 @@ Written by the runs themselves: `tests/fuzz/run SECONDS --record docs/fuzz-runs.
 reached with all that was saved up; the address and the undefined behaviour sanitizers watch. A finding ends a run with a failure, and becomes a
 file in tests/fuzz/corpus.
 
-| target | CPU minutes | executions | edges reached | last run (UTC) | commit |
+| target | CPU seconds | executions | edges reached | last run (UTC) | commit |
 | --- | ---: | ---: | ---: | --- | --- |
 """
 ROW = re.compile(r"^\| (\w+) \| ([\d.]+) \| (\d+) \| \d+ \| [^|]* \| [^|]* \|$", re.M)
@@ -119,9 +119,9 @@ def record(path, target):
         with open(path) as table:
             text = table.read()
     commit = subprocess.run(["git", "-C", TOP, "rev-parse", "--short", "HEAD"], capture_output=True, text=True).stdout.strip()
-    sums = {name: (float(minutes), int(executed)) for name, minutes, executed in ROW.findall(text)}
-    minutes, executed = sums.get(target.name, (0, 0))
-    row = (f"| {target.name} | {minutes + target.seconds / 60:.1f} | {executed + target.executed} | {target.edges} | "
+    sums = {name: (float(seconds), int(executed)) for name, seconds, executed in ROW.findall(text)}
+    seconds, executed = sums.get(target.name, (0, 0))
+    row = (f"| {target.name} | {seconds + target.seconds:.1f} | {executed + target.executed} | {target.edges} | "
            f"{time.strftime('%Y-%m-%d %H:%M', time.gmtime())} | {commit} |")
     text = re.sub(rf"^\| {target.name} \|.*$", row, text, flags=re.M) if target.name in sums else text.rstrip("\n") + "\n" + row + "\n"
     with open(path, "w") as table:
