@@ -113,8 +113,6 @@ open_directory(const char *dir)
 	return ERR_OK;
 }
 
-#define DATA_FORMAT 1u
-
 /* A directory of a newer program is refused before anything in it is touched. */
 static err
 check_format(const struct config *c, struct arena *a)

@@ -7,6 +7,8 @@
 
 #include "base/err.h"
 
+#define DATA_FORMAT 1u		/* of the data directory, as this program writes it */
+
 /*
  * dir: AT_FDCWD, or what path is relative to. -ENOENT: there is no such file. -ENOTSUP: of a newer program. ERR_DAMAGED: something else
  * is in it. All with a context.

@@ -4,12 +4,14 @@
  * Opens index and blobs for reading only, so it can look at a disk that must not change. One line on standard output for each
  * finding, a summary at the end; progress on standard error if that is a terminal.
  */
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "access/admin.h"
 #include "base/clock.h"
+#include "base/format.h"
 #include "base/mem.h"
 #include "base/panic.h"
 #include "base/text.h"
@@ -78,6 +80,15 @@ pace(void *arg, enum verify_unit unit, uint64_t n)
 	return true;
 }
 
+/* The form of the data directory, as serving asks for it. A store that never came up may have none. */
+static err
+check_form(const struct config *config, struct arena *a)
+{
+	err_v e = format_check(AT_FDCWD, arena_fmt(a, "%.*s/format", STR_FMT(config->data_dir)).p, "data", DATA_FORMAT);
+
+	return err_is(e, -ENOENT) ? ERR_OK : e;
+}
+
 static err
 open_store(struct check *c)
 {
@@ -86,6 +97,7 @@ open_store(struct check *c)
 	struct blob_options blob = { .read_only = true };
 	struct kv_stats stats;
 
+	TRY(check_form(c->config, a));
 	TRY(kv_open(arena_fmt(a, "rocksdb:%.*s/index", STR_FMT(c->config->data_dir)), &kv, &c->kv));
 	kv_stats(c->kv, &stats);
 	c->rows_expected = stats.keys_estimate;

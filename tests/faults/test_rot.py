@@ -6,6 +6,7 @@ import subprocess
 import tempfile
 
 import pytest
+import requests
 
 from rot import BUCKET, TOP, Rot, fill, sst_parts
 from s3lib import Client
@@ -48,6 +49,7 @@ CLASSES = {
     "volume, head of a blob": (VOLUME, at(PAGE + 9), r"key=small/000 version=null: blob", True, r"small/000$", 1),
     "volume, checksums of a blob": (VOLUME, at(PAGE + 66), r"key=small/000 version=null: blob", True, r"small/000$", 1),
     "volume, bytes of a blob": (VOLUME, at(PAGE + 20000), r"key=small/000 version=null: blob [0-9a-f]{32}: it does not match its checksum at byte 16384", True, r"small/000$", 1),
+    "data directory, format": ("format", at(3), r"format does not say .caisson data", False, None, 0),
     "blobs, format": ("blobs/format", at(3), r"format does not say .caisson blobs", False, None, 0),
     "master key": ("master.key", at(30), r"access control: .*master\.key", False, None, 0),
 }
@@ -124,6 +126,15 @@ def test_credentials(rot):
     answer = client.call("GET", BUCKET, "small/000")
     store.kill()
     assert answer.status == 403 and answer.code == "SignatureDoesNotMatch", answer
+
+
+def test_admin_token(rot):
+    """The token in the file is only a copy for people, too."""
+    rot.turn(rot.find("admin-token"), 30, bit=0)
+    store = Store(rot.build, data=rot.data)
+    answer = requests.get(store.control + "/v1/cwobject/access-key", headers={"Authorization": "Bearer " + store.token}, timeout=30)
+    store.kill()
+    assert answer.status_code == 401, answer
 
 
 def test_config_file(build, tmp_path):
