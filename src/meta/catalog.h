@@ -234,7 +234,15 @@ struct list_query {
 	struct id after_upload;		/*   or upload */
 	unsigned max;			/* rows and common prefixes together, 1 to 1000 */
 	bool once;			/* for jobs that look at everything: the index's cache keeps what it has */
+	/*
+	 * For who waits for an answer: the page may end early, even without a row, when it has passed over LIST_PASS_MAX delete markers
+	 * (AT_KEY: but not below a common prefix, which "after" would leave out), or after LIST_TIME_MAX_MS. -EAGAIN as
+	 * from kv_scan_brief().
+	 */
+	enum list_early { LIST_FULL, LIST_EARLY, LIST_EARLY_AT_KEY } early;
 };
+#define LIST_PASS_MAX 20000u
+#define LIST_TIME_MAX_MS 1000u
 struct list_row {			/* in key order, rows and prefixes mixed */
 	bool is_prefix;
 	str prefix;			/* common prefix, if is_prefix */
@@ -245,7 +253,13 @@ struct list_row {			/* in key order, rows and prefixes mixed */
 	};
 	bool is_latest;			/* LIST_VERSIONS */
 };
-struct list_page { struct list_row *row; unsigned n; bool more; };
+struct list_page {
+	struct list_row *row;
+	unsigned n;
+	bool more;
+	bool early;			/* it ends at such a marker */
+	struct list_row end;		/* if there is more: behind this: its last row, or the key of a marker that it does not show */
+};
 /* Seeks past each common prefix: cost follows the rows returned. */
 err catalog_list(struct catalog *, const struct bucket *, const struct list_query *, struct arena *, struct list_page *ret);
 

@@ -4,6 +4,7 @@
  * One scan, which sees one state of the bucket. A common prefix costs one seek, whatever lies below it; keys with
  * older versions cost the listing of objects nothing, because V rows lie elsewhere, and that of versions two seeks.
  */
+#include "base/clock.h"
 #include "base/panic.h"
 #include "meta/catalog_impl.h"
 
@@ -17,6 +18,8 @@ struct lister {
 	size_t key_len;
 	str rest;			/* what follows the key in its row's name; borrowed from the iterator */
 	str owner;			/* of the row before: mostly the same again */
+	unsigned passed;		/* delete markers that the page does not show */
+	uint64_t began_ms;
 	struct list_page page;
 };
 
@@ -97,6 +100,21 @@ add_object(struct lister *l, str raw, const struct object *o, bool is_latest)
 	row->object.owner_org = keep_owner(l, o->owner_org);
 }
 
+/* The current key is a delete marker. After very many of them the page ends: the next one begins there. */
+static void
+pass_marker(struct lister *l)
+{
+	const struct list_query *q = l->q;
+	str unused;
+
+	if (++l->passed < LIST_PASS_MAX || q->early == LIST_FULL || (q->early == LIST_EARLY_AT_KEY && common_prefix(l, &unused))) {
+		kv_iter_next(l->it);
+		return;
+	}
+	l->page.more = l->page.early = true;
+	l->page.end = (struct list_row){ .object.key = arena_str(l->arena, current_key(l)) };
+}
+
 static err
 list_object(struct lister *l)
 {
@@ -106,7 +124,7 @@ list_object(struct lister *l)
 
 	TRY(record_object_read(raw, RECORD_LISTED, l->arena, &unused, &o));
 	if (o.delete_marker) {
-		kv_iter_next(l->it);
+		pass_marker(l);
 		return ERR_OK;
 	}
 	if (common_prefix(l, &prefix)) {
@@ -242,20 +260,32 @@ list_rows(struct lister *l)
 		if (!row_object_key(kv_iter_key(l->it), l->kind, l->key, &l->key_len, &l->rest))
 			return err_errno(EBADMSG, "name of a row of kind %c", l->kind);
 		TRY(one[l->q->what](l));
+		if (l->q->early != LIST_FULL && l->page.n > 0 && clock_mono_ms() - l->began_ms > LIST_TIME_MAX_MS)
+			l->page.more = true;
 	}
+	if (l->page.more && !l->page.early)
+		l->page.end = l->page.row[l->page.n - 1];
 	return kv_iter_error(l->it);
+}
+
+static err
+open_scan(struct kv *kv, uint32_t space, str from, str to, const struct list_query *q, struct kv_iter **ret)
+{
+	if (q->once)
+		return kv_scan_once(kv, space, from, to, ret);
+	return (q->early == LIST_FULL ? kv_scan : kv_scan_brief)(kv, space, from, to, ret);
 }
 
 err_v
 catalog_list(struct catalog *c, const struct bucket *b, const struct list_query *q, struct arena *a, struct list_page *ret)
 {
-	struct lister l = { .q = q, .arena = a, .kind = q->what == LIST_UPLOADS ? ROW_UPLOAD : ROW_OBJECT };
+	struct lister l = { .q = q, .arena = a, .kind = q->what == LIST_UPLOADS ? ROW_UPLOAD : ROW_OBJECT, .began_ms = clock_mono_ms() };
 	struct row_key first, scan_end;
 	err_v e;
 
 	CHECK_OBJ(c, CATALOG_MAGIC);
 	assert(q->max > 0);
-	*ret = (struct list_page){ NULL, 0, false };
+	*ret = (struct list_page){ .n = 0 };
 	if (q->prefix.len > OBJECT_KEY_MAX)
 		return ERR_OK;
 	first = first_row(&l);
@@ -266,7 +296,7 @@ catalog_list(struct catalog *c, const struct bucket *b, const struct list_query 
 	l.page.row = arena_room(a, arena_mul(q->max, sizeof(*l.page.row)));	/* not zeroed: most pages fill little of it */
 	if (l.page.row == NULL)
 		return err_errno(ENOMEM, "a page of %u rows", q->max);
-	TRY((q->once ? kv_scan_once : kv_scan)(c->kv, b->space, row_str(&first), row_str(&scan_end), &l.it));
+	TRY(open_scan(c->kv, b->space, row_str(&first), row_str(&scan_end), q, &l.it));
 	e = list_rows(&l);
 	kv_iter_close(&l.it);
 	TRY(e);

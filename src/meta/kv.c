@@ -82,7 +82,7 @@ kv_get_hot(struct kv *kv, uint32_t space, str key, enum kv_wait wait, struct are
 }
 
 static err
-scan(struct kv *kv, uint32_t space, str from, str to, enum kv_keep keep, struct kv_iter **ret)
+scan(struct kv *kv, uint32_t space, str from, str to, enum kv_scan_how how, struct kv_iter **ret)
 {
 	struct kv_full f, t;
 	struct kv_iter *it;
@@ -92,7 +92,7 @@ scan(struct kv *kv, uint32_t space, str from, str to, enum kv_keep keep, struct 
 		return err_errno(EINVAL, "scan of the index: bound longer than a key");
 	if (str_cmp(kv_full_str(&f), kv_full_str(&t)) > 0)
 		f = t;			/* empty, and no engine need think about it */
-	TRY(kv->ops->scan(kv, &f, &t, keep, &it));
+	TRY(kv->ops->scan(kv, &f, &t, how, &it));
 	CHECK_OBJ(it, KV_ITER_MAGIC);
 	assert(it->kv == kv);
 	*ret = it;
@@ -102,13 +102,19 @@ scan(struct kv *kv, uint32_t space, str from, str to, enum kv_keep keep, struct 
 err_v
 kv_scan(struct kv *kv, uint32_t space, str from, str to, struct kv_iter **ret)
 {
-	return scan(kv, space, from, to, KV_KEEP, ret);
+	return scan(kv, space, from, to, KV_SCAN, ret);
 }
 
 err_v
 kv_scan_once(struct kv *kv, uint32_t space, str from, str to, struct kv_iter **ret)
 {
-	return scan(kv, space, from, to, KV_READ_ONCE, ret);
+	return scan(kv, space, from, to, KV_SCAN_ONCE, ret);
+}
+
+err_v
+kv_scan_brief(struct kv *kv, uint32_t space, str from, str to, struct kv_iter **ret)
+{
+	return scan(kv, space, from, to, KV_SCAN_BRIEF, ret);
 }
 
 err_v
@@ -120,7 +126,7 @@ kv_space_after(struct kv *kv, uint32_t space, uint32_t *ret)
 	CHECK_OBJ(kv, KV_MAGIC);
 	if (space >= UINT32_MAX - 1 || !kv_full(space + 1, STR_NONE, &from) || !kv_full(UINT32_MAX, STR_NONE, &to))
 		return ERR_NOT_FOUND;
-	TRY(kv->ops->scan(kv, &from, &to, KV_READ_ONCE, &it));
+	TRY(kv->ops->scan(kv, &from, &to, KV_SCAN_ONCE, &it));
 	if (!kv->ops->iter_valid(it)) {
 		TRY(kv_iter_error(it));
 		return ERR_NOT_FOUND;

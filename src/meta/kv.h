@@ -34,10 +34,12 @@ enum kv_wait { KV_MAY_BLOCK, KV_NO_WAIT };
  * ERR_DAMAGED when the store says it is corrupt; if a part can be read all the same, it is opened for that: kv_trouble() says so,
  * commits answer -EROFS, reads of what is lost ERR_DAMAGED, and kv_can_reopen() stays false.
  */
+#define KV_PASS_MAX 4000000u	/* two seconds */
 struct kv_options {
 	uint64_t cache_bytes;
 	int background_threads;
 	uint64_t reserve;	/* bytes to leave free on the file system; 0: none. See kv_room() */
+	unsigned pass_max;	/* deleted rows, see kv_scan_brief(); 0: KV_PASS_MAX */
 	bool read_only;		/* a store that is there and nobody has open: commits answer -EROFS, and nothing on disk changes */
 };
 err kv_open(str url, const struct kv_options *, struct kv **ret);
@@ -63,6 +65,11 @@ err kv_get_hot(struct kv *, uint32_t space, str key, enum kv_wait, struct arena 
 err kv_scan(struct kv *, uint32_t space, str from, str to, struct kv_iter **ret);
 /* The same, for jobs that read everything once: the cache keeps what it has. */
 err kv_scan_once(struct kv *, uint32_t space, str from, str to, struct kv_iter **ret);
+/*
+ * The same, for who waits for an answer. Rows that were deleted are passed over one by one until the engine has tidied up: a call that
+ * would pass over more than options.pass_max ends with -EAGAIN, and the engine is told to tidy up there.
+ */
+err kv_scan_brief(struct kv *, uint32_t space, str from, str to, struct kv_iter **ret);
 /* The lowest space above that one that has a row. ERR_NOT_FOUND. */
 err kv_space_after(struct kv *, uint32_t space, uint32_t *ret);
 bool kv_iter_valid(struct kv_iter *);	/* at a row? false: at the end, or failed */

@@ -62,8 +62,7 @@ struct kv_batch {
 /* Sum of two counter values, either may be shorter; sum_max: room in ret_sum. false: not counters. */
 bool kv_counters_add(str a, str b, char *ret_sum, size_t sum_max, size_t *ret_len);
 
-/* Does what a scan reads stay in the cache? */
-enum kv_keep { KV_KEEP, KV_READ_ONCE };
+enum kv_scan_how { KV_SCAN, KV_SCAN_ONCE, KV_SCAN_BRIEF };
 
 struct kv_ops {
 	const char *scheme;		/* "rocksdb": url is "rocksdb:PLACE" */
@@ -75,7 +74,7 @@ struct kv_ops {
 	err_v (*get_hot)(struct kv *, str full, enum kv_wait, struct arena *, str *ret);
 
 	/* from <= to. Begins with kv_iter_init(). */
-	err_v (*scan)(struct kv *, const struct kv_full *from, const struct kv_full *to, enum kv_keep, struct kv_iter **ret);
+	err_v (*scan)(struct kv *, const struct kv_full *from, const struct kv_full *to, enum kv_scan_how, struct kv_iter **ret);
 	bool (*iter_valid)(struct kv_iter *);
 	str (*iter_key)(struct kv_iter *);	/* full; valid only */
 	str (*iter_value)(struct kv_iter *);	/* valid only */

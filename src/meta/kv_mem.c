@@ -276,7 +276,7 @@ mem_get(struct kv *kv, str full, enum kv_wait wait, struct arena *a, str *ret)
 }
 
 static err
-mem_scan(struct kv *kv, const struct kv_full *from, const struct kv_full *to, enum kv_keep keep, struct kv_iter **ret)
+mem_scan(struct kv *kv, const struct kv_full *from, const struct kv_full *to, enum kv_scan_how how, struct kv_iter **ret)
 {
 	struct mem_kv *m = mem_of(kv);
 	struct mem_iter *it = MEM_NEW(struct mem_iter);

@@ -22,6 +22,7 @@
 static const struct { const char *begins; int code; } kinds[] = {
 	{ "Corruption", EBADMSG },
 	{ "Result incomplete", EINPROGRESS },
+	{ "Result incomplete: Too many internal keys skipped", EAGAIN },
 	{ "IO error: While lock file", EBUSY },
 	{ "IO error: lock hold by current process", EBUSY },
 };
@@ -99,6 +100,7 @@ rocks_get(struct kv *kv, str full, enum kv_wait wait, struct arena *a, str *ret)
 
 struct rocks_iter {
 	struct kv_iter base;
+	enum kv_scan_how how;
 	rocksdb_readoptions_t *options;
 	rocksdb_iterator_t *it;
 };
@@ -109,18 +111,32 @@ iter_of(struct kv_iter *it)
 	return (struct rocks_iter *)it;
 }
 
+/*
+ * Tables full of tombstones are compacted soon (kv_rocksdb_open.c), but where nothing lies below, they are moved to the lowest level as
+ * they are; and whether one there could lose its tombstones RocksDB asks only when a snapshot is given back. So jobs do that, which come
+ * by regularly, and who has met too many.
+ */
+static void
+tidy(struct rocks *r)
+{
+	rocksdb_release_snapshot(r->db, rocksdb_create_snapshot(r->db));
+}
+
 /* The bounds are told to RocksDB: it skips tables without a key between them, and does not read past the end. */
 static err
-rocks_scan(struct kv *kv, const struct kv_full *from, const struct kv_full *to, enum kv_keep keep, struct kv_iter **ret)
+rocks_scan(struct kv *kv, const struct kv_full *from, const struct kv_full *to, enum kv_scan_how how, struct kv_iter **ret)
 {
 	struct rocks *r = rocks_of(kv);
 	struct rocks_iter *it = MEM_NEW(struct rocks_iter);
 
 	kv_iter_init(&it->base, kv, from, to);
+	it->how = how;
 	it->options = rocksdb_readoptions_create();
 	rocksdb_readoptions_set_iterate_lower_bound(it->options, it->base.from.p, it->base.from.len);
 	rocksdb_readoptions_set_iterate_upper_bound(it->options, it->base.to.p, it->base.to.len);
-	rocksdb_readoptions_set_fill_cache(it->options, keep == KV_KEEP);
+	rocksdb_readoptions_set_fill_cache(it->options, how != KV_SCAN_ONCE);
+	if (how == KV_SCAN_BRIEF)
+		rocksdb_readoptions_set_max_skippable_internal_keys(it->options, r->pass_max);
 	it->it = rocksdb_create_iterator(r->db, it->options);
 	atomic_fetch_add(&r->iterators, 1);
 	rocksdb_iter_seek(it->it, from->p, from->len);
@@ -174,9 +190,13 @@ static err
 rocks_iter_error(struct kv_iter *it)
 {
 	char *message = NULL;
+	err_v e;
 
 	rocksdb_iter_get_error(iter_of(it)->it, &message);
-	return rocks_err(message);
+	e = rocks_err(message);
+	if (err_is(e, -EAGAIN))
+		tidy(rocks_of(it->kv));
+	return e;
 }
 
 static void
@@ -186,6 +206,8 @@ rocks_iter_close(struct kv_iter *ki)
 
 	rocksdb_iter_destroy(it->it);
 	rocksdb_readoptions_destroy(it->options);
+	if (it->how == KV_SCAN_ONCE)
+		tidy(rocks_of(ki->kv));
 	atomic_fetch_sub(&rocks_of(ki->kv)->iterators, 1);
 	free(it);
 }

@@ -27,6 +27,7 @@ struct rocks {
 	rocksdb_cache_t *cache;
 	rocksdb_readoptions_t *read, *read_cached;
 	rocksdb_writeoptions_t *write;
+	unsigned pass_max;
 	uint64_t seed;			/* of the hash of keys: nobody can aim at a stripe */
 	uint64_t serial;		/* of all stores that this process has opened */
 	atomic_uint_fast64_t *version;	/* of each gate and stripe: odd while a round that changes it is being written */

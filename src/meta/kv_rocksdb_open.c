@@ -225,6 +225,7 @@ open_db(struct rocks *r, const struct kv_options *want)
 	err_v e;
 
 	r->read_only = want->read_only;
+	r->pass_max = want->pass_max > 0 ? want->pass_max : KV_PASS_MAX;
 	TRY(take_directory(r));
 	TRY(rocks_log_check(r->dir, &torn));
 	if (!r->read_only) {

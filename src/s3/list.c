@@ -160,7 +160,8 @@ s3_list_objects(struct s3_req *rq)
 	struct list_query q;
 
 	TRY(list_args_read(rq, "max-keys", &args));
-	q = (struct list_query){ .what = LIST_OBJECTS, .prefix = args.prefix, .delimiter = args.delimiter, .max = args.max };
+	q = (struct list_query){ .what = LIST_OBJECTS, .prefix = args.prefix, .delimiter = args.delimiter, .max = args.max,
+	    .early = LIST_EARLY_AT_KEY };
 	list_after(&q, marker);
 	TRY(list_page_read(rq, &q, arena, &page));
 
@@ -169,8 +170,8 @@ s3_list_objects(struct s3_req *rq)
 	xml_text(&b, "Name", rq->bucket.name);
 	xml_key(&b, "Prefix", args.prefix, args.form);
 	xml_key(&b, "Marker", marker, args.form);
-	/* Without a delimiter the last key is the marker of the next page. */
-	if (page.more && !str_empty(args.delimiter))
+	/* Without a delimiter the last key is the marker of the next page, as a rule. */
+	if (page.more && (page.early || !str_empty(args.delimiter)))
 		xml_key(&b, "NextMarker", list_page_end(&page), args.form);
 	xml_u64(&b, "MaxKeys", args.max);
 	list_args_xml(&b, &args);
@@ -197,7 +198,8 @@ s3_list_objects_v2(struct s3_req *rq)
 	struct list_query q;
 
 	TRY(list_args_read(rq, "max-keys", &args));
-	q = (struct list_query){ .what = LIST_OBJECTS, .prefix = args.prefix, .delimiter = args.delimiter, .max = args.max };
+	q = (struct list_query){ .what = LIST_OBJECTS, .prefix = args.prefix, .delimiter = args.delimiter, .max = args.max,
+	    .early = LIST_EARLY };
 	if (token.p == NULL)
 		list_after(&q, start);
 	else if (!list_token_parse(token, rq->arena, &q))
@@ -283,7 +285,8 @@ s3_list_versions(struct s3_req *rq)
 	struct list_query q;
 
 	TRY(list_args_read(rq, "max-keys", &args));
-	q = (struct list_query){ .what = LIST_VERSIONS, .prefix = args.prefix, .delimiter = args.delimiter, .max = args.max };
+	q = (struct list_query){ .what = LIST_VERSIONS, .prefix = args.prefix, .delimiter = args.delimiter, .max = args.max,
+	    .early = LIST_EARLY_AT_KEY };
 	TRY(version_marker(rq, key, version, &q));
 	TRY(list_page_read(rq, &q, arena, &page));
 
@@ -294,11 +297,9 @@ s3_list_versions(struct s3_req *rq)
 	xml_key(&b, "KeyMarker", key, args.form);
 	xml_text(&b, "VersionIdMarker", version);
 	if (page.more) {
-		const struct list_row *last = &page.row[page.n - 1];
-
 		xml_key(&b, "NextKeyMarker", list_page_end(&page), args.form);
-		if (!last->is_prefix)
-			xml_text(&b, "NextVersionIdMarker", version_text(arena, last->object.version));
+		if (!page.end.is_prefix)
+			xml_text(&b, "NextVersionIdMarker", version_text(arena, page.end.object.version));
 	}
 	xml_u64(&b, "MaxKeys", args.max);
 	list_args_xml(&b, &args);

@@ -13,10 +13,8 @@
 str
 list_page_end(const struct list_page *page)
 {
-	const struct list_row *last = &page->row[page->n - 1];
-
-	assert(page->n > 0);
-	return last->is_prefix ? last->prefix : last->object.key;
+	assert(page->more);
+	return page->end.is_prefix ? page->end.prefix : page->end.object.key;
 }
 
 str
@@ -26,7 +24,7 @@ list_token(struct arena *a, const struct list_page *page)
 	char *p = arena_alloc(a, TOKEN_HEAD + end.len);
 
 	p[0] = TOKEN_VERSION;
-	p[1] = page->row[page->n - 1].is_prefix;
+	p[1] = page->end.is_prefix;
 	memcpy(p + TOKEN_HEAD, end.p, end.len);
 	return base64_encode(a, str_n(p, TOKEN_HEAD + end.len));
 }

@@ -130,7 +130,7 @@ write_upload(struct buf *b, const struct upload *u, enum key_form form)
 static void
 write_next(struct buf *b, const struct list_page *page, enum key_form form)
 {
-	const struct list_row *last = &page->row[page->n - 1];
+	const struct list_row *last = &page->end;
 
 	xml_key(b, "NextKeyMarker", last->is_prefix ? last->prefix : last->upload.key, form);
 	if (last->is_prefix)
@@ -144,7 +144,7 @@ err_v
 s3_list_uploads(struct s3_req *rq)
 {
 	AUTO(buf_done) struct buf b = { 0 };
-	struct list_query q = { .what = LIST_UPLOADS };
+	struct list_query q = { .what = LIST_UPLOADS, .early = LIST_EARLY_AT_KEY };
 	str key = http_query_value(rq->head, STR("key-marker"));
 	struct list_args args;
 	struct list_page page;
@@ -161,7 +161,7 @@ s3_list_uploads(struct s3_req *rq)
 	xml_text(&b, "Bucket", rq->bucket.name);
 	xml_key(&b, "KeyMarker", key, args.form);
 	xml_text(&b, "UploadIdMarker", str_empty(key) ? STR("") : http_query_value(rq->head, STR("upload-id-marker")));
-	if (page.more && page.n > 0)
+	if (page.more)
 		write_next(&b, &page, args.form);
 	xml_key(&b, "Prefix", args.prefix, args.form);
 	list_args_xml(&b, &args);

@@ -125,7 +125,7 @@ del(struct bed *t, str key, struct which which)
 static inline str
 list_text(struct bed *t, const struct list_query *q, bool *ret_more)
 {
-	struct list_page page = { NULL, 0, false };
+	struct list_page page = { .n = 0 };
 	str s = STR("");
 
 	EXPECT_OK(catalog_list(t->c, &t->b, q, t->a, &page));

@@ -31,7 +31,7 @@ static str
 all_versions(struct bed *t)
 {
 	struct list_query q = { .what = LIST_VERSIONS, .max = 1000 };
-	struct list_page page = { NULL, 0, false };
+	struct list_page page = { .n = 0 };
 	str s = STR("");
 
 	EXPECT_OK(catalog_list(t->c, &t->b, &q, t->a, &page));

@@ -68,12 +68,12 @@ iter_close(struct kv_iter *it)
 }
 
 static err
-scan(struct kv *kv, const struct kv_full *from, const struct kv_full *to, enum kv_keep keep, struct kv_iter **ret)
+scan(struct kv *kv, const struct kv_full *from, const struct kv_full *to, enum kv_scan_how how, struct kv_iter **ret)
 {
 	struct iter *it;
 	struct kv_iter *real;
 
-	TRY(hands.real->ops->scan(hands.real, from, to, keep, &real));
+	TRY(hands.real->ops->scan(hands.real, from, to, how, &real));
 	it = MEM_NEW(struct iter);
 	kv_iter_init(&it->base, kv, from, to);
 	it->real = real;

@@ -55,12 +55,12 @@ counted_get(struct kv *kv, str full, enum kv_wait wait, struct arena *a, str *re
 }
 
 static err
-counted_scan(struct kv *kv, const struct kv_full *from, const struct kv_full *to, enum kv_keep keep, struct kv_iter **ret)
+counted_scan(struct kv *kv, const struct kv_full *from, const struct kv_full *to, enum kv_scan_how how, struct kv_iter **ret)
 {
 	err_v e;
 
 	counted_begin();
-	e = kv_rocksdb_ops.scan(kv, from, to, keep, ret);
+	e = kv_rocksdb_ops.scan(kv, from, to, how, ret);
 	counted_end();
 	return e;
 }
