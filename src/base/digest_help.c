@@ -108,9 +108,9 @@ batch_run(struct batch *b) REQUIRES(helpers.lock)
 }
 
 /*
- * With more streams than helpers a helper waits until a batch has come together: its owners are busy receiving, and the first of them to
- * come back takes what waits by then. A batch takes as long as two of its streams by themselves, however many it holds, so with two or
- * more for each core nothing is gained by making two of one.
+ * With more streams than helpers a helper waits until a batch has come together: its owners are busy receiving, and the first of them
+ * that has left all it may takes what waits by then. A batch takes as long as one or two of its streams by themselves, however many it
+ * holds, so with two or more for each core nothing is gained by making two of one.
  */
 static unsigned
 worth_waking(void) REQUIRES(helpers.lock)
@@ -228,6 +228,8 @@ helper_start(void) REQUIRES(helpers.lock)
 void
 digest_help_give(struct digests *d, str bytes)
 {
+	bool wake;
+
 	lock_take(&helpers.lock);
 	wait_until(d, DIGEST_BEHIND - 1);
 	d->piece[d->pieces++] = bytes;
@@ -235,7 +237,8 @@ digest_help_give(struct digests *d, str bytes)
 		queue_add(d);
 	if (helpers.busy + helpers.queued > helpers.threads && helpers.threads < helpers.threads_max)
 		helper_start();
-	if (helpers.queued >= worth_waking())
-		cond_signal(&helpers.work);
+	wake = helpers.queued >= worth_waking();
 	lock_drop(&helpers.lock);
+	if (wake)
+		cond_signal(&helpers.work);
 }

@@ -196,8 +196,8 @@ give(struct own_writer *w, const struct piece *p)
 	lock_take(&w->lock);
 	assert(w->ngiven < BLOB_BEHIND);
 	w->given[w->ngiven++] = *p;
-	cond_signal(&w->wake);
 	lock_drop(&w->lock);
+	cond_signal(&w->wake);
 }
 
 /* Through the page cache, writing it out begins at once: dirty pages never pile up. */
