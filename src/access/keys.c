@@ -290,10 +290,7 @@ key_list_done(struct key_list *l)
 static void
 key_list_add(struct key_list *l, const struct key_view *k)
 {
-	if (l->n == l->room) {
-		l->room = l->room * 2 + 16;
-		l->at = mem_grow(l->at, l->room * sizeof(l->at[0]));
-	}
+	l->at = mem_more(l->at, l->n, &l->room, sizeof(*l->at));
 	l->at[l->n++] = k;
 }
 

@@ -184,10 +184,7 @@ edit_begin(struct access *a)
 static void
 retire(struct edit *e, void *p, int kind)
 {
-	if (e->olds == e->room) {
-		e->room = e->room * 2 + 8;
-		e->old = mem_grow(e->old, e->room * sizeof(e->old[0]));
-	}
+	e->old = mem_more(e->old, e->olds, &e->room, sizeof(*e->old));
 	e->old[e->olds].p = p;
 	e->old[e->olds++].kind = kind;
 }

@@ -40,6 +40,20 @@ mem_grow(void *p, size_t n)
 	return must(realloc(p, n), n);
 }
 
+void *
+mem_more(void *p, size_t n, size_t *room, size_t item)
+{
+	size_t bytes;
+
+	assert(n <= *room);
+	if (n < *room)
+		return p;
+	*room = 2 * *room + 16;
+	if (__builtin_mul_overflow(*room, item, &bytes))
+		PANIC("%zu items of %zu bytes", *room, item);
+	return mem_grow(p, bytes);
+}
+
 char *
 mem_strdup(const char *s)
 {

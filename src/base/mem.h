@@ -12,6 +12,8 @@
 void *mem_alloc(size_t n);			/* zeroed; n > 0 */
 void *mem_alloc_aligned(size_t align, size_t n);	/* not zeroed; free() it */
 void *mem_grow(void *p, size_t n);		/* realloc */
+/* For one more than n items, each of so many bytes: p, or where it is now with about twice the room. */
+void *mem_more(void *p, size_t n, size_t *room, size_t item);
 char *mem_strdup(const char *);
 #define MEM_NEW(T) ((T *)mem_alloc(sizeof(T)))
 

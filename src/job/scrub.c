@@ -73,17 +73,11 @@ found(void *arg, const struct finding *f)
 		job_noticed(s->job, line.p);
 	s->leaks += f->kind == FINDING_LEAK;
 	if (f->unowned != NULL) {
-		if (s->nunowned == s->room) {
-			s->room = 2 * s->room + 64;
-			s->unowned = mem_grow(s->unowned, s->room * sizeof(*s->unowned));
-		}
+		s->unowned = mem_more(s->unowned, s->nunowned, &s->room, sizeof(*s->unowned));
 		s->unowned[s->nunowned++] = *f->unowned;
 	}
 	if (f->abandoned != NULL) {
-		if (s->nabandoned == s->abandoned_room) {
-			s->abandoned_room = 2 * s->abandoned_room + 64;
-			s->abandoned = mem_grow(s->abandoned, s->abandoned_room * sizeof(*s->abandoned));
-		}
+		s->abandoned = mem_more(s->abandoned, s->nabandoned, &s->abandoned_room, sizeof(*s->abandoned));
 		s->abandoned[s->nabandoned++] = *f->abandoned;
 	}
 }

@@ -39,10 +39,7 @@ suspect_add(struct verify *v, struct suspects *s, struct id id, uint32_t part, c
 
 	if (s->n == SUSPECTS_MAX)
 		return;
-	if (s->n == s->room) {
-		s->room = 2 * s->room + 64;
-		s->at = mem_grow(s->at, s->room * sizeof(*s->at));
-	}
+	s->at = mem_more(s->at, s->n, &s->room, sizeof(*s->at));
 	va_start(ap, fmt);
 	vsnprintf(what, sizeof(what), fmt, ap);
 	va_end(ap);

@@ -202,10 +202,7 @@ visit(void *arg, const struct blob_ref *ref)
 	arena_reset(u->a);
 	if (!err_ok(u->failed) || owned)
 		return err_ok(u->failed);
-	if (u->n == u->room) {
-		u->room = 2 * u->room + 64;
-		u->ref = mem_grow(u->ref, u->room * sizeof(*u->ref));
-	}
+	u->ref = mem_more(u->ref, u->n, &u->room, sizeof(*u->ref));
 	u->ref[u->n++] = *ref;
 	return u->n < UNOWNED_MAX;
 }

@@ -70,10 +70,7 @@ collect(struct fars *f, struct rows *r)
 		if (!is_owner || l.condemned || id_space(owner) == r->space || f->n == LINKS_MAX ||
 		    f->v->far[hash(f->v, body, owner) >> (64 - BALANCE_BITS)] == 0 || rows_look(r, row_pending(owner), &unused))
 			continue;
-		if (f->n == f->room) {
-			f->room = 2 * f->room + 64;
-			f->at = mem_grow(f->at, f->room * sizeof(*f->at));
-		}
+		f->at = mem_more(f->at, f->n, &f->room, sizeof(*f->at));
 		f->at[f->n++] = (struct far){ owner, body, l.generation, false };
 	}
 }

@@ -51,10 +51,7 @@ collect(struct pairs_walk *p, struct pair_item item)
 		p->full = true;
 		return;
 	}
-	if (p->n == p->room) {
-		p->room = 2 * p->room + 64;
-		p->item = mem_grow(p->item, p->room * sizeof(*p->item));
-	}
+	p->item = mem_more(p->item, p->n, &p->room, sizeof(*p->item));
 	item.row = arena_str(p->names, str_sub(item.row, 0, ROW_KEY_MAX));
 	p->item[p->n++] = item;
 }

@@ -68,10 +68,7 @@ ids_add(struct ids *s, struct id id)
 {
 	if (s->n == UPLOADS_MAX)
 		return;
-	if (s->n == s->room) {
-		s->room = 2 * s->room + 64;
-		s->at = mem_grow(s->at, s->room * sizeof(*s->at));
-	}
+	s->at = mem_more(s->at, s->n, &s->room, sizeof(*s->at));
 	s->at[s->n++] = id;
 }
 

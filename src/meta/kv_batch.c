@@ -62,10 +62,7 @@ op_add(struct kv_batch *b, enum kv_op_kind kind, const struct kv_full *key)
 	if ((p = room_for(b, key->len)) == NULL)
 		return NULL;
 	memcpy(p, key->p, key->len);
-	if (b->n == b->room) {
-		b->room = b->room > 0 ? 2 * b->room : 16;
-		b->op = mem_grow(b->op, arena_mul(b->room, sizeof(*b->op)));
-	}
+	b->op = mem_more(b->op, b->n, &b->room, sizeof(*b->op));
 	op = &b->op[b->n++];
 	*op = (struct kv_op){ .kind = kind, .key = str_n(p, key->len) };
 	b->changes += !kv_op_is_expectation(kind);
