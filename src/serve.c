@@ -92,7 +92,7 @@ open_listeners(struct server *s)
 	AUTO(arena_free) struct arena *a = arena_new(4096, 65536);
 
 	if (!str_empty(c->tls_cert))
-		TRY(tls_open(arena_str(a, c->tls_cert).p, arena_str(a, c->tls_key).p, &s->tls));
+		TRY(tls_open(arena_str(a, c->tls_cert).p, arena_str(a, c->tls_key).p, c->connections_max, &s->tls));
 	if (s->listeners->s3.fd < 0)
 		TRY(listen_open(arena_str(a, c->listen).p, &s->listeners->s3));
 	if (s->listeners->control.fd < 0)

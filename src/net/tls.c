@@ -10,7 +10,12 @@
 #include "base/str.h"
 #include "net/tls_impl.h"
 
-#define SECURE_HEAP (256u << 10)	/* of OpenSSL, for private keys: locked, left out of core files */
+/*
+ * OpenSSL's heap for private keys: locked, left out of core files. Each connection keeps the one of its handshake, 32 to 72 bytes, until it
+ * ends, and a handshake that finds no room fails.
+ */
+#define SECURE_HEAP (256u << 10)
+#define SECURE_CONNECTION 256u		/* two of them: there are two listeners */
 #define SECURE_PIECE 32u
 
 struct tls {
@@ -89,13 +94,24 @@ context_load(const char *cert_file, const char *key_file, SSL_CTX **ret)
 	return ERR_OK;
 }
 
+/* Once a process. If it fails: private keys are in core files, as ever. */
+static void
+secure_heap_open(uint64_t connections)
+{
+	size_t size = SECURE_HEAP;		/* a power of two */
+
+	while (size < connections * SECURE_CONNECTION)
+		size *= 2;
+	(void)CRYPTO_secure_malloc_init(size, SECURE_PIECE);
+}
+
 err_v
-tls_open(const char *cert_file, const char *key_file, struct tls **ret)
+tls_open(const char *cert_file, const char *key_file, uint64_t connections, struct tls **ret)
 {
 	struct tls *t;
 	SSL_CTX *ctx;
 
-	(void)CRYPTO_secure_malloc_init(SECURE_HEAP, SECURE_PIECE);	/* if it fails: private keys are in core files, as ever */
+	secure_heap_open(connections);
 	TRY(context_load(cert_file, key_file, &ctx));
 	t = MEM_NEW(struct tls);
 	t->magic = TLS_MAGIC;

@@ -6,6 +6,8 @@
 #include <openssl/ssl.h>
 #include <openssl/x509.h>
 
+#define CONNECTIONS 16384u
+
 struct files {
 	char cert[64], key[64];
 };
@@ -150,7 +152,7 @@ TEST(tls_versions)
 
 	files_make(&f);
 	files_write(&f, "one");
-	EXPECT_OK(tls_open(f.cert, f.key, &tls));
+	EXPECT_OK(tls_open(f.cert, f.key, CONNECTIONS, &tls));
 	toy_start(&t, &toy_limits, 2, 16, 0, tls);
 	for (size_t i = 0; i < COUNT(cases); i++) {
 		struct peer p = peer_dial(&t, cases[i].version);
@@ -178,10 +180,10 @@ TEST(tls_reload)
 	struct toy t;
 
 	files_make(&f);
-	EXPECT_ERR("empty files", tls_open(f.cert, f.key, &tls), -EINVAL);
+	EXPECT_ERR("empty files", tls_open(f.cert, f.key, CONNECTIONS, &tls), -EINVAL);
 	EXPECT(strstr(err_context(), f.cert) != NULL);
 	files_write(&f, "one");
-	EXPECT_OK(tls_open(f.cert, f.key, &tls));
+	EXPECT_OK(tls_open(f.cert, f.key, CONNECTIONS, &tls));
 	toy_start(&t, &toy_limits, 2, 16, 0, tls);
 	before = peer_dial(&t, 0);
 	EXPECT_STR("name", str_c(before.name), STR("one"));
@@ -202,6 +204,27 @@ TEST(tls_reload)
 	files_remove(&f);
 }
 
+/* Each connection keeps a private key in a heap of its own, which is as large as it was made: once it was full from 8,192 on. */
+TEST(tls_keys_of_all)
+{
+	struct files f;
+	struct tls *tls;
+	void **key = mem_alloc(2 * CONNECTIONS * sizeof(*key));
+	size_t n = 0;
+
+	files_make(&f);
+	files_write(&f, "keys.example");
+	EXPECT_OK(tls_open(f.cert, f.key, CONNECTIONS, &tls));
+	while (n < 2 * CONNECTIONS - 64 && (key[n] = OPENSSL_secure_malloc(72)) != NULL)
+		n++;
+	EXPECT(n == 2 * CONNECTIONS - 64);
+	while (n > 0)
+		OPENSSL_secure_free(key[--n]);
+	free(key);
+	tls_close(&tls);
+	files_remove(&f);
+}
+
 TEST(tls_sizes)
 {
 	static char text[100000];
@@ -214,7 +237,7 @@ TEST(tls_sizes)
 
 	files_make(&f);
 	files_write(&f, "one");
-	EXPECT_OK(tls_open(f.cert, f.key, &tls));
+	EXPECT_OK(tls_open(f.cert, f.key, CONNECTIONS, &tls));
 	toy_start(&t, &toy_limits, 2, 16, 0, tls);
 	p = peer_dial(&t, 0);
 	EXPECT_EQ("pieces", peer_ask(&p, GET("/big/5000000")).status, 200);
@@ -251,7 +274,7 @@ TEST(tls_strangers)
 
 	files_make(&f);
 	files_write(&f, "one");
-	EXPECT_OK(tls_open(f.cert, f.key, &tls));
+	EXPECT_OK(tls_open(f.cert, f.key, CONNECTIONS, &tls));
 	lim.head_timeout_ms = 500;
 	toy_start(&t, &lim, 1, 16, 0, tls);
 	silent = dial(&t);
