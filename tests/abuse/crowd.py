@@ -61,8 +61,9 @@ class Crowd:
         return s
 
     async def shake_hands(self, s):
+        s = socket.socket(fileno=s.detach())        # the streams' own from now on: two descriptors each would be too many
         try:
-            return await asyncio.open_connection(sock=s.dup(), ssl=self.context, server_hostname="localhost", limit=65536)
+            return await asyncio.open_connection(sock=s, ssl=self.context, server_hostname="localhost", limit=65536)
         except BaseException:
             s.close()
             raise
@@ -83,12 +84,14 @@ class Crowd:
     async def idle_tls(self, streams, there):
         """The same, encrypted."""
         reader, writer = streams
-        writer.write(self.head("GET", "/"))
-        await reader.read(65536)
-        there()
-        while await reader.read(65536):
-            pass
-        writer.close()
+        try:
+            writer.write(self.head("GET", "/"))
+            await reader.read(65536)
+            there()
+            while await reader.read(65536):
+                pass
+        finally:
+            writer.close()
 
     async def silent(self, s, there):
         there()
