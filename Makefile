@@ -24,7 +24,7 @@ tsan: | deps
 bench: | deps
 	@tools/bench
 fuzz: | deps
-	@tests/fuzz/run $(SECONDS)
+	@tests/fuzz/run $(SECONDS) --keep --record docs/fuzz-runs.md
 crash: | deps
 	@tests/crash/run $(if $(CUTS),--cuts $(CUTS))
 faults: | deps
