@@ -332,26 +332,26 @@ own_add(struct own_writer *w, str bytes)
 	return add_raw(w, bytes);
 }
 
-/* Behind the data: zeros to the page, checksums, the tail. */
+/* Behind the data: zeros to the page, checksums, the tail. Gathered, never lent: they stand on the stack, and it may be aligned. */
 static err
 add_tail(struct own_writer *w)
 {
 	static const uint8_t zero[PAGE];
 	struct own_tail t = { .magic = OWN_TAIL_MAGIC, .size = w->size, .version = FORM_VERSION };
 
-	TRY(add_raw(w, str_n(zero, round_up(w->size, PAGE) - w->size)));
+	TRY(gather(w, str_n(zero, round_up(w->size, PAGE) - w->size)));
 	for (size_t i = 0; i * GROUP < w->ncrc; i++) {
 		struct crc_page page = { 0 };
 		size_t n = w->ncrc - i * GROUP < GROUP ? w->ncrc - i * GROUP : GROUP;
 
 		memcpy(page.crc, w->crc + i * GROUP, n * sizeof(*page.crc));
 		page.self = crc_page_self(&page, w->id, i);
-		TRY(add_raw(w, str_n(&page, sizeof(page))));
+		TRY(gather(w, str_n(&page, sizeof(page))));
 	}
 	memcpy(t.id, w->id.byte, ID_LEN);
 	t.crc = own_tail_crc(&t);
-	TRY(add_raw(w, str_n(zero, PAGE - sizeof(t))));
-	return add_raw(w, str_n(&t, sizeof(t)));
+	TRY(gather(w, str_n(zero, PAGE - sizeof(t))));
+	return gather(w, str_n(&t, sizeof(t)));
 }
 
 static err
