@@ -260,19 +260,6 @@ can_lend(const struct own_writer *w, str bytes)
 	return w->gathered == 0 && bytes.len % PAGE == 0 && (uintptr_t)bytes.p % PAGE == 0 && w->pos % PAGE == 0;
 }
 
-static err
-add_raw(struct own_writer *w, str bytes)
-{
-	if (bytes.len > 0 && can_lend(w, bytes)) {
-		TRY(helper_wait(w, BLOB_BEHIND - 1));
-		w->lent = true;
-		return push(w, (const uint8_t *)bytes.p, bytes.len);
-	}
-	if (w->lent)
-		TRY(own_settle(w));
-	return gather(w, bytes);
-}
-
 err_v
 own_begin(struct file_store *s, struct id id, uint64_t size_hint, struct own_writer **ret)
 {
@@ -329,7 +316,14 @@ err_v
 own_add(struct own_writer *w, str bytes)
 {
 	sum_up(w, bytes);
-	return add_raw(w, bytes);
+	if (bytes.len > 0 && can_lend(w, bytes)) {
+		TRY(helper_wait(w, BLOB_BEHIND - 1));
+		w->lent = true;
+		return push(w, (const uint8_t *)bytes.p, bytes.len);
+	}
+	if (w->lent)
+		TRY(own_settle(w));
+	return gather(w, bytes);
 }
 
 /* Behind the data: zeros to the page, checksums, the tail. Gathered, never lent: they stand on the stack, and it may be aligned. */

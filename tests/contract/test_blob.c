@@ -176,6 +176,33 @@ buffers_in_turn(struct env *e)
 }
 TEST(buffers_in_turn) { each(buffers_in_turn); }
 
+/* Whole pages from the first to the last byte, and more than one group of checksums behind them. */
+static void
+long_blob_in_turn(struct env *e)
+{
+	const size_t len = 512 << 10, n = 40;
+	AUTO(blob_abort) struct blob_writer *w = NULL;
+	struct id id = id_new(7);
+	char *buffer[BLOB_BEHIND + 1];
+	struct blob_ref ref;
+
+	for (size_t i = 0; i < COUNT(buffer); i++)
+		buffer[i] = mem_alloc_aligned(BLOB_LEND, len);
+	EXPECT_OK(blob_begin(e->s, id, n * len, &w));
+	for (size_t i = 0; i < n; i++) {
+		char *p = data_of(id, i * len, len);
+
+		memcpy(buffer[i % COUNT(buffer)], p, len);
+		EXPECT_OK(blob_append(w, str_n(buffer[i % COUNT(buffer)], len)));
+		free(p);
+	}
+	EXPECT_OK(blob_commit(&w, &ref));
+	check_all(e, &ref);
+	for (size_t i = 0; i < COUNT(buffer); i++)
+		free(buffer[i]);
+}
+TEST(long_blob_in_turn) { each(long_blob_in_turn); }
+
 /* More than two groups of checksums in the file engine. */
 static void
 long_blob(struct env *e)
