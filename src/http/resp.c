@@ -182,12 +182,10 @@ head_make(struct resp *r, enum resp_form form, uint64_t length)
 
 	CHECK_OBJ(r, RESP_MAGIC);
 	assert(r->form == RESP_NOTHING);
+	if (buf_overflow(&r->headers))		/* another answer may take its place: resp_reset() */
+		return err_errno(EMSGSIZE, "the headers of the answer are larger than %u bytes", RESP_HEADERS_MAX);
 	r->form = form;
 	r->length = length;
-	if (buf_overflow(&r->headers)) {
-		r->failed = true;
-		return err_errno(EMSGSIZE, "the headers of the answer are larger than %u bytes", RESP_HEADERS_MAX);
-	}
 	r->no_body = x->head.method == HTTP_HEAD || r->status == 204 || r->status == 304;
 	if (form == RESP_CHUNKED && x->head.minor == 0) {
 		r->form = RESP_UNTIL_CLOSE;

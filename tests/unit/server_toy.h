@@ -227,6 +227,12 @@ toy_full(void *ctx, struct http_req *rq)
 	} else if (str_eq(path, STR("/short"))) {
 		if (err_ok(resp_begin(rq->resp, 100)) && err_ok(resp_write(rq->resp, STR("half"))))
 			(void)!resp_end(rq->resp).code;
+	} else if (str_eq(path, STR("/fat"))) {		/* a head that is too large: another answer instead */
+		for (int i = 0; i < 100; i++)
+			resp_headerf(rq->resp, "X-Fat", "%01000d", i);
+		EXPECT_ERR("fat", resp_begin(rq->resp, 3), -EMSGSIZE);
+		resp_reset(rq->resp);
+		toy_error(rq, 500, "fat");
 	} else if (str_eq(path, STR("/bad-header"))) {
 		resp_header(rq->resp, STR("X-Bad"), STR("a\r\nSet-Cookie: b"));
 		(void)!resp_send(rq->resp, STR("ok")).code;

@@ -375,6 +375,9 @@ TEST(server_head_and_304)
 	a = ask(fd, GET("/bad-header"));
 	EXPECT_EQ("status", a.status, 200);
 	EXPECT(strstr(a.head, "Cookie") == NULL);
+	a = ask(fd, GET("/fat"));
+	EXPECT_EQ("instead", a.status, 500);
+	EXPECT(strstr(a.head, "X-Fat") == NULL);
 	EXPECT_EQ("still in step", ask(fd, GET("/quick")).status, 200);
 	close(fd);
 	toy_stop(&t, 1000);
