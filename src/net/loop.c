@@ -327,9 +327,9 @@ loop_post(struct loop *l, struct conn *c)
 	first = l->posted == NULL;
 	c->chain_posted = l->posted;
 	l->posted = c;
-	lock_drop(&l->lock);
 	if (first)
-		loop_wake(l);
+		loop_wake(l);		/* under the lock: without it the connection may end, and the loop with it */
+	lock_drop(&l->lock);
 }
 
 static void
