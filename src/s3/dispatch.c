@@ -281,14 +281,15 @@ full(void *ctx, struct http_req *http)
 
 	CHECK_OBJ(rq, S3_REQ_MAGIC);
 	panic_note(http->id);
-	if (rq->committing)
-		request_again(rq);
 	rq->wait = KV_MAY_BLOCK;
-	/* A lost race is decided again; after another failure it is not known what the disk has, and this says so. */
-	if (err_ok(rq->outcome) || err_is(rq->outcome, ERR_CONFLICT.code))
-		e = run(rq);
-	else
+	/* A lost race is decided again; after another failure it is not known what the disk has: this says so, and the audit log. */
+	if (rq->committing && !err_is(rq->outcome, ERR_CONFLICT.code)) {
 		e = failure_answer(rq, err_again(rq->outcome, rq->outcome_why));
+	} else {
+		if (rq->committing)
+			request_again(rq);
+		e = run(rq);
+	}
 	assert(err_ok(e));
 	aws_body_close(&rq->payload);
 	panic_note(NULL);
