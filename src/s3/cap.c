@@ -110,7 +110,9 @@ cap_declared(const struct http_head *h)
 {
 	uint64_t n;
 
-	if (str_u64(http_header(h, STR("x-amz-decoded-content-length")), &n))
+	/* Of a body without chunks it says nothing, whatever a client sends. */
+	if (str_starts(http_header(h, STR("x-amz-content-sha256")), STR("STREAMING-")) &&
+	    str_u64(http_header(h, STR("x-amz-decoded-content-length")), &n))
 		return n;
 	return h->has_length ? h->length : 0;
 }

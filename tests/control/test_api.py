@@ -271,7 +271,8 @@ def test_organization_cap(store, api):
     org = api.call("POST", "/v1/caisson/organization", {"name": "capped"})["organization"]["orgId"]
     principal, admin = api.user("boss", "admin", params={"org": org})
     admin.policy("all", [principal], ["s3:*"])
-    theirs = client(store, admin.call("POST", "/v1/cwobject/access-key", {"durationSeconds": 0}))
+    key = admin.call("POST", "/v1/cwobject/access-key", {"durationSeconds": 0})
+    theirs = client(store, key)
     a, b = ("cap-" + uuid.uuid4().hex[:12] for _ in "ab")
     for name in (a, b):
         theirs.create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": "US-TEST-01A"})
@@ -285,6 +286,8 @@ def test_organization_cap(store, api):
     upload = theirs.create_multipart_upload(Bucket=b, Key="m")["UploadId"]
     for bucket in (a, b):
         refused(theirs.put_object, "QuotaExceeded", Bucket=bucket, Key="more", Body=b"x" * 101)
+    raw = S3Client(store.host, store.port, key["accessKeyId"], key["secretKey"])
+    assert raw.call("PUT", b, "more", headers={"x-amz-decoded-content-length": "0"}, body=b"x" * 101).code == "QuotaExceeded"
     refused(theirs.upload_part, "QuotaExceeded", Bucket=b, Key="m", UploadId=upload, PartNumber=1, Body=b"x" * 101)
     theirs.upload_part(Bucket=b, Key="m", UploadId=upload, PartNumber=1, Body=b"x" * 100)
     refused(theirs.copy_object, "QuotaExceeded", Bucket=b, Key="copy", CopySource=f"{a}/k")
