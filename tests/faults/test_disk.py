@@ -171,7 +171,8 @@ def test_comes_back_from(shimmed, calls, error, nth, match, refusal, forever):
     if forever:
         service.check_reads()
         if match != "/blobs/":
-            assert service.delete("volume").status == refusal[0] or error == "EIO"
+            # A full disk is told as such, until a flush or the first write after an opening meets it: then the index has to be opened anew.
+            assert service.delete("volume").status in (refusal[0], 503) or error == "EIO"
             assert not service.ready()[0]
             time.sleep(1.2)
             service.check_reads()
