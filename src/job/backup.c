@@ -34,6 +34,8 @@ struct backup {
 	str dir, blobs_dir, partial, final;
 	int lock;
 	unsigned cut_off;		/* earlier ones that did not come to their end */
+	str *sets;			/* that there were before this one */
+	unsigned nsets;
 	struct backup_set set;
 	struct index index;
 	struct blob_copy *copy;
@@ -194,17 +196,13 @@ prune(struct backup *b, const str *set, unsigned n)
 static void
 prune_cut_off(struct backup *b)
 {
-	unsigned n;
-	str *set, *all;
-	err_v e = backup_dir_sets(b->dir, b->arena, &set, &n);
+	str *all = ARENA_ARRAY(b->arena, str, b->nsets + 1);
+	err_v e;
 
-	if (err_ok(e)) {
-		all = ARENA_ARRAY(b->arena, str, n + 1);
-		for (unsigned i = 0; i < n; i++)
-			all[i] = set[i];
-		all[n] = arena_fmt(b->arena, "%.*s.partial", STR_FMT(b->set.name));
-		e = prune(b, all, n + 1);
-	}
+	for (unsigned i = 0; i < b->nsets; i++)
+		all[i] = b->sets[i];
+	all[b->nsets] = arena_fmt(b->arena, "%.*s.partial", STR_FMT(b->set.name));
+	e = prune(b, all, b->nsets + 1);
 	if (!err_ok(e))
 		job_failed(b->job, "free what a backup that was cut off copied", e);
 }
@@ -277,15 +275,12 @@ remove_old(struct backup *b)
 static err
 run(struct backup *b)
 {
-	unsigned n;
-	str *set;
-
 	b->dir = str_c(b->order.directory);
 	b->blobs_dir = arena_fmt(b->arena, "%.*s/blobs", STR_FMT(b->dir));
 	TRY(backup_dir_take(b->dir, b->arena, &b->lock));
 	TRY(backup_dir_clean(b->dir, b->arena, &b->cut_off));
-	TRY(backup_dir_sets(b->dir, b->arena, &set, &n));
-	b->set.name = backup_dir_name(set, n, clock_wall_ms(), b->arena);
+	TRY(backup_dir_sets(b->dir, b->arena, &b->sets, &b->nsets));
+	b->set.name = backup_dir_name(b->sets, b->nsets, clock_wall_ms(), b->arena);
 	b->final = arena_fmt(b->arena, "%.*s/%.*s", STR_FMT(b->dir), STR_FMT(b->set.name));
 	b->partial = arena_fmt(b->arena, "%.*s.partial", STR_FMT(b->final));
 	TRY(make_set(b));
