@@ -126,10 +126,11 @@ ask_bucket(struct access *a, const struct ask *ask, bool own, str *ret_why)
 	if (v == VERDICT_NONE && ask->question->refusals_only)
 		return ERR_OK;
 	if (v == VERDICT_NONE) {
-		err_v e = denied(ret_why, "the bucket policy does not allow it");
-
+		why_say(ret_why, "the bucket policy does not allow it", STR_NONE, NULL);
+		if (!own)
+			return err_s3(S3_AccessDenied);
 		/* Who writes a policy for guests is told that it binds the owner too; strangers are told nothing. */
-		return !own ? e : err_s3f(S3_AccessDenied, "The bucket policy does not allow this, which it must for the bucket's own "
+		return err_s3f(S3_AccessDenied, "The bucket policy does not allow this, which it must for the bucket's own "
 		    "organization too. Put another one: PutBucketPolicy asks organization policies only.");
 	}
 	why_say(ret_why, "bucket policy", p->policy->name, s);

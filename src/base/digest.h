@@ -2,7 +2,7 @@
  * digest.h - MD5, SHA and CRC, each computed once a byte.
  *
  * A struct digests runs any set of algorithms over one stream. MD5 is the wall
- * of an upload (0.58 GB/s a core), so a long stream can have its digests run
+ * of an upload (less than 1 GB/s a core), so a long stream can have its digests run
  * by a helper thread beside receiving and writing: see digests_help().
  */
 #pragma once
