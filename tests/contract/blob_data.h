@@ -4,10 +4,10 @@
 #pragma once
 
 #include <fcntl.h>
-#include <ftw.h>
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "base/mem.h"
 #include "blob/blob.h"
 
@@ -220,16 +220,4 @@ data_same(const struct blob_ref *a, size_t na, const struct blob_ref *b, size_t 
 		if (!data_has(b, nb, &a[i]))
 			return false;
 	return na == nb;
-}
-
-static inline int
-data_remove_one(const char *path, const struct stat *st, int kind, struct FTW *ftw)
-{
-	return remove(path);
-}
-
-static inline void
-data_remove_tree(const char *dir)
-{
-	nftw(dir, data_remove_one, 16, FTW_DEPTH | FTW_PHYS);
 }

@@ -3,11 +3,11 @@
  */
 #pragma once
 
-#include <ftw.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "base/mem.h"
 #include "meta/kv.h"
 
@@ -56,18 +56,12 @@ env_reopen(struct kv_env *e)
 	return true;
 }
 
-static inline int
-env_remove_one(const char *path, const struct stat *st, int flag, struct FTW *ftw)
-{
-	return remove(path);
-}
-
 static inline void
 env_end(struct kv_env *e)
 {
 	kv_close(&e->kv);
 	arena_free(&e->arena);
-	nftw(e->dir, env_remove_one, 16, FTW_DEPTH | FTW_PHYS);
+	EXPECT_OK(file_remove_tree(e->dir));
 }
 
 static inline uint64_t

@@ -44,7 +44,7 @@ static void
 end(void)
 {
 	blobs_close(&store);
-	data_remove_tree(dir);
+	EXPECT_OK(file_remove_tree(dir));
 }
 
 static struct blob_ref
@@ -138,7 +138,7 @@ TEST(another_format_is_refused)
 	fclose(f);
 	EXPECT_ERR("format 2", blobs_open(str_c(url), &small, &store), -ENOTSUP);
 	EXPECT(store == NULL);
-	data_remove_tree(dir);
+	EXPECT_OK(file_remove_tree(dir));
 }
 
 TEST(temporary_files_are_swept)
@@ -534,6 +534,6 @@ TEST(copy)
 	EXPECT(data_same(ref, COUNT(ref), seen, data_list(copy, seen, COUNT(seen))));
 	EXPECT_EQ("suspects", data_suspects(copy, seen, COUNT(seen)), 0);
 	blobs_close(&copy);
-	data_remove_tree(to);
+	EXPECT_OK(file_remove_tree(to));
 	end();
 }

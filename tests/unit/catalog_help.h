@@ -1,8 +1,12 @@
 /*
- * catalog_help.h - a catalog in memory, and short ways to use it.
+ * catalog_help.h - a catalog in memory, or on RocksDB where that has to be, and short ways to use it.
  */
 #pragma once
 
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/file.h"
 #include "base/mem.h"
 #include "meta/catalog.h"
 #include "test.h"
@@ -40,6 +44,35 @@ static inline void
 bed_reload(struct bed *t)
 {
 	EXPECT_OK(catalog_bucket(t->c, STR("bucket"), KV_MAY_BLOCK, t->a, &t->b));
+}
+
+/* On RocksDB, in memory (/dev/shm) where there is such a thing, so that a flush costs nothing. */
+struct place {
+	char dir[64];
+	struct bed bed;
+};
+
+static inline void
+place_new(struct place *p, const struct kv_options *options)
+{
+	struct bucket_new new = { .name = STR("bucket"), .org = STR("org"), .location = STR("HERE") };
+	struct bed *t = &p->bed;
+
+	snprintf(p->dir, sizeof(p->dir), "%s/test_catalog.XXXXXX", access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp");
+	if (mkdtemp(p->dir) == NULL)
+		abort();
+	*t = (struct bed){ .a = arena_new(1 << 20, 1 << 30) };
+	EXPECT_OK(kv_open(arena_fmt(t->a, "rocksdb:%s/index", p->dir), options, &t->kv));
+	EXPECT_OK(catalog_open(t->kv, &t->c));
+	EXPECT_OK(catalog_bucket_create(t->c, &new));
+	bed_reload(t);
+}
+
+static inline void
+place_done(struct place *p)
+{
+	bed_done(&p->bed);
+	EXPECT_OK(file_remove_tree(p->dir));
 }
 
 static inline void

@@ -2,7 +2,6 @@
  * test_holes.c - a page of a listing takes bounded time however many rows it must pass over: delete markers, and deleted rows that
  * RocksDB has not tidied up yet.
  */
-#include <ftw.h>
 #include <stdlib.h>
 #include <time.h>
 #include <unistd.h>
@@ -20,40 +19,6 @@
 #define PASS_MAX 5000u
 
 static const struct kv_options options = { .cache_bytes = 64u << 20, .background_threads = 2, .pass_max = PASS_MAX };
-
-struct place {
-	char dir[64];
-	struct bed bed;
-};
-
-static void
-place_new(struct place *p)
-{
-	struct bucket_new new = { .name = STR("bucket"), .org = STR("org"), .location = STR("HERE") };
-	struct bed *t = &p->bed;
-
-	snprintf(p->dir, sizeof(p->dir), "%s/test_holes.XXXXXX", access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp");
-	if (mkdtemp(p->dir) == NULL)
-		abort();
-	*t = (struct bed){ .a = arena_new(1 << 20, 1 << 30) };
-	EXPECT_OK(kv_open(arena_fmt(t->a, "rocksdb:%s/index", p->dir), &options, &t->kv));
-	EXPECT_OK(catalog_open(t->kv, &t->c));
-	EXPECT_OK(catalog_bucket_create(t->c, &new));
-	bed_reload(t);
-}
-
-static int
-remove_one(const char *path, const struct stat *st, int flag, struct FTW *ftw)
-{
-	return remove(path);
-}
-
-static void
-place_done(struct place *p)
-{
-	bed_done(&p->bed);
-	nftw(p->dir, remove_one, 16, FTW_DEPTH | FTW_PHYS);
-}
 
 /* ---- delete markers ---- */
 
@@ -118,7 +83,7 @@ TEST(delete_markers)
 	};
 	struct place p;
 
-	place_new(&p);
+	place_new(&p, &options);
 	for (size_t i = 0; i < COUNT(keys); i++)
 		put(&p.bed, str_c(keys[i]), STR("x"));
 	add_markers(&p.bed);
@@ -190,7 +155,7 @@ outlast(const struct list_query *q, err_v at_first)
 	struct place p;
 	err_v e;
 
-	place_new(&p);
+	place_new(&p, &options);
 	put(&p.bed, STR("a"), STR("x"));
 	delete_rows(&p.bed);
 	reopen(&p);
@@ -214,7 +179,7 @@ TEST(deleted_rows)
 	struct place p;
 	struct bed *t = &p.bed;
 
-	place_new(&p);
+	place_new(&p, &options);
 	put(t, STR("a"), STR("x"));
 	put(t, STR("z"), STR("x"));
 	delete_rows(t);

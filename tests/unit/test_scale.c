@@ -5,7 +5,6 @@
  * rows and tombstones passed over. The index lies in memory (/dev/shm), so that a flush costs nothing. CAISSON_SCALE: how many
  * (default 10,000; 100,000 in the long form).
  */
-#include <ftw.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -104,40 +103,13 @@ count_calls(struct kv *kv)
 
 /* ---- a store ---- */
 
-struct place {
-	char dir[64];
-	struct bed bed;
-};
+static const struct kv_options options = { .cache_bytes = 64u << 20, .background_threads = 2 };
 
 static void
-place_new(struct place *p)
+counted_place(struct place *p)
 {
-	static const struct kv_options options = { .cache_bytes = 64u << 20, .background_threads = 2 };
-	struct bucket_new new = { .name = STR("bucket"), .org = STR("org"), .location = STR("HERE") };
-	struct bed *t = &p->bed;
-
-	snprintf(p->dir, sizeof(p->dir), "%s/test_scale.XXXXXX", access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp");
-	if (mkdtemp(p->dir) == NULL)
-		abort();
-	*t = (struct bed){ .a = arena_new(1 << 20, 1 << 30) };
-	EXPECT_OK(kv_open(arena_fmt(t->a, "rocksdb:%s/index", p->dir), &options, &t->kv));
-	count_calls(t->kv);
-	EXPECT_OK(catalog_open(t->kv, &t->c));
-	EXPECT_OK(catalog_bucket_create(t->c, &new));
-	bed_reload(t);
-}
-
-static int
-remove_one(const char *path, const struct stat *st, int flag, struct FTW *ftw)
-{
-	return remove(path);
-}
-
-static void
-place_done(struct place *p)
-{
-	bed_done(&p->bed);
-	nftw(p->dir, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+	place_new(p, &options);
+	count_calls(p->bed.kv);
 }
 
 static unsigned
@@ -164,7 +136,7 @@ flat(void (*fill)(struct bed *, unsigned n), const struct call *call, size_t cal
 	for (unsigned s = 0; s < 2; s++) {
 		struct place p;
 
-		place_new(&p);
+		counted_place(&p);
 		fill(&p.bed, sizes[s]);
 		for (size_t i = 0; i < calls; i++) {
 			cost = 0;
