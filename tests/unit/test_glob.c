@@ -5,21 +5,11 @@
  */
 #include "access/glob.h"
 #include "base/mem.h"
+#include "chance.h"
 #include "test.h"
 
 #define TEXT_MAX 32768u
 #define PATTERN_MAX 20480u		/* of a bucket policy, all of it */
-
-static uint64_t seed = 0x9e3779b97f4a7c15ull;
-
-static unsigned
-below(unsigned n)
-{
-	seed ^= seed << 13;
-	seed ^= seed >> 7;
-	seed ^= seed << 17;
-	return (unsigned)(seed >> 33) % n;
-}
 
 /* ---- the model ---- */
 
@@ -160,4 +150,3 @@ TEST(worst)
 		EXPECT_EQ(cases[i].body, glob_match(&g, str_n(text, TEXT_MAX)), cases[i].want);
 	}
 }
-

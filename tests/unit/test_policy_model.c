@@ -10,20 +10,9 @@
 #include "access/policy.h"
 #include "base/mem.h"
 #include "http/head.h"
+#include "chance.h"
 #include "test.h"
 
-/* ---- chance ---- */
-
-static uint64_t seed = 0x9e3779b97f4a7c15ull;
-
-static unsigned
-below(unsigned n)
-{
-	seed ^= seed << 13;
-	seed ^= seed >> 7;
-	seed ^= seed << 17;
-	return (unsigned)(seed >> 33) % n;
-}
 #define PICK(list) (list)[below(COUNT(list))]
 
 /* ---- the question, as plain C ---- */
